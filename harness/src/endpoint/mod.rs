@@ -1,0 +1,82 @@
+//! Where PostgreSQL runs.
+
+use std::net::SocketAddr;
+
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+
+use crate::{engine::Version, policy::Policy};
+
+/// A PostgreSQL server that attempts are made against.
+pub trait Endpoint: Send {
+    /// What is fixed for the endpoint's life.
+    fn facts(&self) -> &Facts;
+
+    /// Switches the server to a policy, and probes the wire until it shows.
+    ///
+    /// # Errors
+    /// When the server refused the policy or does not show it; what it serves
+    /// then is unknown.
+    fn apply<'a>(
+        &'a mut self,
+        policy: &'a Policy,
+    ) -> BoxFuture<'a, Result<Applied, EndpointError>>;
+
+    /// One login that must work under every policy: the master user, over TLS
+    /// without verification where the server offers TLS, else in plaintext.
+    ///
+    /// # Errors
+    /// When it does not.
+    fn sanity(&self) -> BoxFuture<'_, Result<(), EndpointError>>;
+
+    /// Stops what was started and removes what was written.
+    ///
+    /// # Errors
+    /// When something is left behind.
+    fn shutdown(self: Box<Self>) -> BoxFuture<'static, Result<(), EndpointError>>;
+}
+
+/// What is fixed for an endpoint's life.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// `embedded`, `container` or `rds`.
+    pub kind: &'static str,
+    /// The version of PostgreSQL.
+    pub engine: Version,
+    /// The name that clients know the endpoint by and verify.
+    pub host: String,
+    /// The address behind the name.
+    pub address: SocketAddr,
+    /// The master user, no superuser.
+    pub master: Login,
+    /// A role with a valid password that a policy may leave without a line in
+    /// `pg_hba.conf`.
+    pub stranger: Login,
+}
+
+/// How to log in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The role.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
+    /// The database to open.
+    pub database: String,
+}
+
+/// What the wire showed once a policy was in force.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Applied {
+    /// SHA-256 of the leaf's DER; absent where the server offers no TLS.
+    pub leaf_sha256: Option<[u8; 32]>,
+    /// The version and the suite (OpenSSL's name) that a client of this
+    /// machine's OpenSSL negotiated.
+    pub negotiated: Option<(String, String)>,
+    /// From the first statement to the first probe that showed the policy.
+    pub took: std::time::Duration,
+}
+
+/// Why an endpoint could not be had, switched or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {}

@@ -1,0 +1,79 @@
+//! Everything that the server side decides about TLS.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A server policy. A field left unset takes the RDS default of the engine.
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// `rds.force_ssl`: plaintext connections find no line in `pg_hba.conf`.
+    pub force_ssl: Option<bool>,
+    /// PostgreSQL's `ssl`; RDS never turns it off, other servers do.
+    pub ssl: Option<bool>,
+    /// The server certificate.
+    pub leaf: Leaf,
+    /// `ssl_min_protocol_version`.
+    pub tls_min: Option<TlsVersion>,
+    /// `ssl_max_protocol_version`.
+    pub tls_max: Option<TlsVersion>,
+    /// `ssl_ciphers`, an OpenSSL cipher list; TLS 1.2 and below only.
+    pub ciphers: Option<String>,
+    /// Who finds a line in `pg_hba.conf` at all.
+    pub admits: Admits,
+}
+
+/// Whose name the server certificate bears.
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leaf {
+    /// CN and SAN are the endpoint's name.
+    #[default]
+    Right,
+    /// CN and SAN are the name of another endpoint, under the same CA.
+    Other,
+}
+
+/// Who finds a line in `pg_hba.conf`, TLS or not.
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Admits {
+    /// Every user, as on RDS.
+    #[default]
+    Everyone,
+    /// The master user alone: what a refusal over TLS reads like.
+    Master,
+}
+
+/// A TLS protocol version, in PostgreSQL's spelling (`TLSv1.2`).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum TlsVersion {
+    /// RFC 2246.
+    #[serde(rename = "TLSv1")]
+    Tls10,
+    /// RFC 4346.
+    #[serde(rename = "TLSv1.1")]
+    Tls11,
+    /// RFC 5246.
+    #[serde(rename = "TLSv1.2")]
+    Tls12,
+    /// RFC 8446.
+    #[serde(rename = "TLSv1.3")]
+    Tls13,
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls10 => "TLSv1",
+            Self::Tls11 => "TLSv1.1",
+            Self::Tls12 => "TLSv1.2",
+            Self::Tls13 => "TLSv1.3",
+        })
+    }
+}
