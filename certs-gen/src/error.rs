@@ -1,0 +1,53 @@
+//! What can go wrong, with the way out.
+
+use std::{io, path::PathBuf};
+
+use crate::endpoint::DEFAULT_ENDPOINT;
+
+/// Why a certificate, a key or a file could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The endpoint's name cannot stand in a certificate as a dNSName.
+    #[error(
+        "`{name}` is not a DNS name that a certificate can carry; \
+         give one without a trailing dot, a wildcard or an address, like `{DEFAULT_ENDPOINT}`"
+    )]
+    NotADnsName {
+        /// The name as given.
+        name: String,
+    },
+    /// A file that was to be written is there: nothing is ever overwritten.
+    #[error("{} exists already; remove it or choose another folder", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}; check that its folder can be written to and has room", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A key could not be generated.
+    #[error("cannot generate the {key} key")]
+    Key {
+        /// Whose key, and of which kind.
+        key: String,
+        /// The generator's reason.
+        source: rcgen::Error,
+    },
+    /// A certificate could not be made.
+    #[error("cannot issue the certificate of {subject}")]
+    Certificate {
+        /// Its subject's common name, or words that say that it has none.
+        subject: String,
+        /// The generator's reason.
+        source: rcgen::Error,
+    },
+    /// The system gave no random bytes for a serial number.
+    #[error("the system's random number generator failed")]
+    Random,
+}
