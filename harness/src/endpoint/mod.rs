@@ -17,10 +17,8 @@ pub trait Endpoint: Send {
     /// # Errors
     /// When the server refused the policy or does not show it; what it serves
     /// then is unknown.
-    fn apply<'a>(
-        &'a mut self,
-        policy: &'a Policy,
-    ) -> BoxFuture<'a, Result<Applied, EndpointError>>;
+    fn apply<'a>(&'a mut self, policy: &'a Policy)
+    -> BoxFuture<'a, Result<Applied, EndpointError>>;
 
     /// One login that must work under every policy: the master user, over TLS
     /// without verification where the server offers TLS, else in plaintext.

@@ -82,6 +82,14 @@ pub enum Event {
         /// Parameter names and values.
         parameters: Vec<(String, String)>,
     },
+    /// The server speaks an older minor version of the protocol than the
+    /// client asked for, or does not know some of its options.
+    NegotiateProtocolVersion {
+        /// The newest version that it speaks, `3.0`.
+        newest: String,
+        /// Names of options that it does not know.
+        unknown: Vec<String>,
+    },
     /// An authentication request in plaintext.
     Authentication {
         /// `ok`, `cleartext-password`, `md5-password`, `sasl`, …
@@ -106,6 +114,11 @@ pub enum Event {
         from: Side,
         /// What was expected.
         expected: String,
+    },
+    /// The tap could not connect to the server on behalf of the client.
+    Unreachable {
+        /// What the system said.
+        why: String,
     },
     /// The side that ended the connection first.
     Closed {

@@ -1,0 +1,147 @@
+//! Whatever comes, in whatever pieces: no panic, no growth, the same events.
+
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+
+/// A hello may wait for its end in one place, a record in another; each side
+/// has both.
+const MOST_HELD: usize = 2 * ((1 << 16) + (1 << 14) + 2048 + 16);
+
+/// Bytes that lead somewhere, often enough.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        vec(any::<u8>(), 0..64),
+        Just(SSL_REQUEST.to_vec()),
+        Just(GSSENC_REQUEST.to_vec()),
+        "[SNGE]{1,2}".prop_map(String::into_bytes),
+        Just(startup("user|app|database|db||")),
+        Just(error("SFATAL|VFATAL|C28000|Mno||")),
+        (0..14_u32).prop_map(authentication),
+        (any::<u8>(), vec(any::<u8>(), 0..32)).prop_map(|(tag, body)| message(tag, &body)),
+        (19..26_u8, vec(any::<u8>(), 0..300)).prop_map(|(kind, body)| record(kind, &body)),
+        (vec(any::<u8>(), 0..80), 1..100_usize).prop_map(|(body, cut)| hello(1, &body, cut)),
+        (vec(any::<u8>(), 0..80), 1..100_usize).prop_map(|(body, cut)| hello(2, &body, cut)),
+    ]
+}
+
+/// A hello with random extensions, cut into records of a length.
+fn hello(kind: u8, extensions: &[u8], cut: usize) -> Vec<u8> {
+    let mut body = vec![3, 3];
+    body.extend([7; 32]);
+    body.extend(match kind {
+        1 => &[0, 0, 4, 0x13, 0x01, 0x0A, 0x0A, 1, 0][..],
+        _ => &[0, 0x13, 0x01, 0][..],
+    });
+    body.extend(
+        u16::try_from(extensions.len())
+            .expect("short")
+            .to_be_bytes(),
+    );
+    body.extend(extensions);
+    let length = u32::try_from(body.len()).expect("short").to_be_bytes();
+    let message = [&[kind], &length[1..], &body].concat();
+    message
+        .chunks(cut)
+        .flat_map(|piece| record(22, piece))
+        .collect()
+}
+
+fn script() -> impl Strategy<Value = Script> {
+    let side = prop_oneof![Just(Side::Client), Just(Side::Server)];
+    vec((side, bytes()), 0..24)
+}
+
+/// A script whose opening gets as far as TLS.
+fn tls_script() -> impl Strategy<Value = Script> {
+    script().prop_map(|mut script| {
+        script.splice(
+            0..0,
+            [client(SSL_REQUEST), server(*b"S"), client(hello(1, &[], 9))],
+        );
+        script
+    })
+}
+
+fn events(script: &[(Side, Vec<u8>)], cut: usize) -> Vec<Event> {
+    let mut negotiation = Negotiation::default();
+    for (from, bytes) in script {
+        for piece in bytes.chunks(cut) {
+            negotiation.read(*from, piece);
+            assert!(negotiation.held() <= MOST_HELD);
+        }
+    }
+    negotiation.events().to_vec()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pieces_make_no_difference(
+        script in prop_oneof![script(), tls_script()],
+        cut in 2..40_usize,
+    ) {
+        let whole = events(&script, usize::MAX);
+        prop_assert_eq!(&events(&script, 1), &whole);
+        prop_assert_eq!(&events(&script, cut), &whole);
+    }
+
+    #[test]
+    fn every_transcript_is_a_wire_that_can_be_written(script in prop_oneof![script(), tls_script()]) {
+        let wire = transcript(&script).wire();
+        prop_assert_eq!(wire.to_string().parse(), Ok(wire));
+    }
+}
+
+#[test]
+fn a_long_message_is_passed_over_and_not_held() {
+    const CERTIFICATE: u8 = 11;
+    let mut negotiation = Negotiation::default();
+    negotiation.read(Side::Client, &hello(1, &[], 999));
+    negotiation.read(Side::Server, &record(22, &[CERTIFICATE, 0xFF, 0xFF, 0xFF]));
+    for _ in 0..1023 {
+        negotiation.read(Side::Server, &record(22, &[0; 1 << 14]));
+        assert_eq!(negotiation.held(), 0);
+    }
+    // In sync again: 2^24 - 1 bytes of it, and an alert.
+    negotiation.read(Side::Server, &record(22, &[0; (1 << 14) - 1]));
+    negotiation.read(Side::Server, &record(21, &[2, 70]));
+    assert_eq!(
+        negotiation.events().last(),
+        Some(&Event::Alert {
+            from: Side::Server,
+            fatal: true,
+            description: "protocol_version".to_owned(),
+        })
+    );
+}
+
+#[test]
+fn a_hello_that_claims_too_much_is_garbled() {
+    let mut negotiation = Negotiation::default();
+    negotiation.read(Side::Client, &record(22, &[1, 1, 0, 1]));
+    assert_eq!(
+        negotiation.events(),
+        [Event::Garbled {
+            from: Side::Client,
+            expected: "ClientHello".to_owned(),
+        }]
+    );
+    assert_eq!(negotiation.held(), 0);
+}
+
+#[test]
+fn events_without_end_are_cut() {
+    let mut negotiation = Negotiation::default();
+    negotiation.read(Side::Client, &SSL_REQUEST.repeat(1_000));
+    negotiation.read(Side::Server, &b"N".repeat(1_000));
+    assert_eq!(negotiation.events().len(), 65);
+    assert_eq!(
+        negotiation.events().last(),
+        Some(&Event::Garbled {
+            from: Side::Client,
+            expected: "an end of the negotiation".to_owned(),
+        })
+    );
+}
