@@ -1,9 +1,26 @@
 //! Clients under test, exactly as their users get them.
+//!
+//! Every driver is played in a [`worker`] process, whatever its language; the
+//! drivers that this program carries are this program, executed once more.
 
 mod attempt;
+mod connection_string;
+pub mod libpq;
+pub mod tokio_postgres;
+mod versions;
+pub mod worker;
 
 pub use attempt::{Attempt, Form, Outcome, SessionRow, Surroundings};
 use futures_util::future::BoxFuture;
+
+/// What a driver asks over the session it has opened. The columns are the same
+/// in PostgreSQL 10 to 18 (`system_views.sql`), and any role may read its own
+/// row.
+pub const SESSION_QUERY: &str = "SELECT ssl, version, cipher \
+     FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()";
+
+/// What drivers call themselves to the server.
+pub const APPLICATION_NAME: &str = "rds-tls";
 
 /// A client under test.
 pub trait Driver: Send + Sync {

@@ -1,0 +1,169 @@
+//! tokio-postgres with tokio-postgres-rustls.
+
+mod verifiers;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use rustls::{
+    ClientConfig, RootCertStore, client::Resumption, client::WebPkiServerVerifier,
+    crypto::CryptoProvider,
+};
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{
+    RUSTLS,
+    connect::{self, chain},
+    noted::Noted,
+    trust::{self, Anchors, Connectors, GaveUp},
+};
+use crate::driver::{
+    Attempt, Outcome,
+    versions::locked_version,
+    worker::{
+        Player,
+        protocol::{CONTRACT, Capability, Hello},
+    },
+};
+
+/// How a user set up the connector. rustls trusts nothing by itself: without a
+/// file the root store is empty, for `system` it is filled as the front page of
+/// rustls-native-certs shows.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Configuration {
+    /// A `RootCertStore` with all certificates of the file, and no client
+    /// certificate, as the front page of tokio-postgres-rustls shows it.
+    Default,
+    /// As `default`, but a wrong name is let pass: a verifier of the user's own
+    /// around `WebPkiServerVerifier` (documentation of
+    /// `rustls::client::danger`); what libpq calls verify-ca.
+    AnyHostname,
+    /// A verifier of the user's own that accepts every certificate
+    /// (documentation of `rustls::client::danger`); what libpq calls require.
+    /// A trust file is not looked at.
+    AnyCert,
+}
+
+impl Configuration {
+    const ALL: [(&str, Self); 3] = [
+        ("default", Self::Default),
+        ("any-hostname", Self::AnyHostname),
+        ("any-cert", Self::AnyCert),
+    ];
+
+    fn client_config(self, anchors: &Anchors) -> Result<ClientConfig, GaveUp> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| gave_up(&error))?;
+        let builder = match self {
+            Self::Default => builder.with_root_certificates(roots(anchors)?),
+            Self::AnyHostname => builder
+                .dangerous()
+                .with_custom_certificate_verifier(any_hostname(provider, anchors)?),
+            Self::AnyCert => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifiers::AnyCert(provider))),
+        };
+        Ok(builder.with_no_client_auth())
+    }
+}
+
+fn any_hostname(
+    provider: Arc<CryptoProvider>,
+    anchors: &Anchors,
+) -> Result<Arc<verifiers::AnyHostname>, GaveUp> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots(anchors)?), provider)
+        .build()
+        .map(|inner| Arc::new(verifiers::AnyHostname(inner)))
+        .map_err(|error| gave_up(&error))
+}
+
+fn roots(anchors: &Anchors) -> Result<RootCertStore, GaveUp> {
+    let mut roots = RootCertStore::empty();
+    match anchors {
+        Anchors::Unset => {}
+        Anchors::System => {
+            let system = rustls_native_certs::load_native_certs();
+            if let Some(error) = system.errors.first() {
+                return Err(GaveUp(format!(
+                    "could not load platform certs: {}",
+                    chain(error)
+                )));
+            }
+            roots.add_parsable_certificates(system.certs);
+        }
+        Anchors::File(file) => {
+            let pem = trust::read(file)?;
+            for certificate in CertificateDer::pem_slice_iter(&pem) {
+                let certificate = certificate.map_err(|error| GaveUp::over(file, chain(&error)))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| GaveUp::over(file, chain(&error)))?;
+            }
+            if roots.is_empty() {
+                return Err(GaveUp::over(file, "it holds no certificate"));
+            }
+        }
+    }
+    Ok(roots)
+}
+
+fn gave_up(error: &dyn std::error::Error) -> GaveUp {
+    GaveUp(format!("could not make a TLS connector: {}", chain(error)))
+}
+
+/// The driver in its worker process.
+#[derive(Default)]
+pub struct Rustls {
+    configs: Connectors<Configuration, ClientConfig>,
+}
+
+impl Player for Rustls {
+    fn hello(&self) -> Hello {
+        Hello {
+            contract: CONTRACT,
+            driver: RUSTLS.into(),
+            version: locked_version("tokio-postgres"),
+            tls: Some(format!(
+                "rustls {} (tokio-postgres-rustls {}, aws-lc-rs {})",
+                locked_version("rustls"),
+                locked_version("tokio-postgres-rustls"),
+                locked_version("aws-lc-rs"),
+            )),
+            configurations: Configuration::ALL.map(|(name, _)| name.into()).into(),
+            capabilities: vec![
+                Capability::KeyValue,
+                Capability::Uri,
+                Capability::SystemRoots,
+                Capability::TlsInUse,
+            ],
+        }
+    }
+
+    fn play(
+        self: Arc<Self>,
+        attempt: Attempt,
+        deadline: Duration,
+    ) -> BoxFuture<'static, Result<Outcome, String>> {
+        Box::pin(connect::within(deadline, async move {
+            let configuration = connect::named(RUSTLS, &attempt, &Configuration::ALL)?;
+            let made = self.configs.get(
+                configuration,
+                Anchors::of(&attempt),
+                Configuration::client_config,
+            );
+            let mut config = match made {
+                Ok(config) => config,
+                Err(gave_up) => return Ok(gave_up.into()),
+            };
+            // rustls's default, but none that an earlier attempt has filled: a
+            // resumed session would not verify the certificate.
+            config.resumption = Resumption::default();
+            let connector = Noted::new(MakeRustlsConnect::new(config));
+            let completed = connector.completed();
+            connect::play(&attempt, connector, completed).await
+        }))
+    }
+}
