@@ -13,5 +13,6 @@ pub mod judge;
 pub mod policy;
 pub mod report;
 pub mod run;
+pub mod rundir;
 pub mod suite;
 pub mod tap;

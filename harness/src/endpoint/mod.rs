@@ -1,6 +1,23 @@
 //! Where PostgreSQL runs.
 
+mod admin;
+mod bootstrap;
+mod embedded;
+mod error;
+mod folder;
+mod keys;
+mod log;
+pub(crate) mod postmaster;
+mod probe;
+mod sanity;
+mod server;
+mod switch;
+
 use std::net::SocketAddr;
+
+pub use embedded::{Embedded, Options};
+pub use error::EndpointError;
+pub use log::LogMark;
 
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
@@ -26,6 +43,18 @@ pub trait Endpoint: Send {
     /// # Errors
     /// When it does not.
     fn sanity(&self) -> BoxFuture<'_, Result<(), EndpointError>>;
+
+    /// The end of the server's log as it stands.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    fn log_mark(&self) -> BoxFuture<'_, Result<LogMark, EndpointError>>;
+
+    /// What the server has logged since: evidence for a policy group.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    fn log_since(&self, mark: LogMark) -> BoxFuture<'_, Result<String, EndpointError>>;
 
     /// Stops what was started and removes what was written.
     ///
@@ -74,7 +103,3 @@ pub struct Applied {
     /// From the first statement to the first probe that showed the policy.
     pub took: std::time::Duration,
 }
-
-/// Why an endpoint could not be had, switched or stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum EndpointError {}

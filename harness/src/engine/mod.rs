@@ -1,10 +1,19 @@
 //! PostgreSQL server programs: which version, where from, and a cluster to run.
 
-/// A PostgreSQL version, as `17.6`, or a major version alone, as `17`.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Version {
-    /// 10 to 18, so far.
-    pub major: u16,
-    /// Absent where any will do.
-    pub minor: Option<u16>,
-}
+mod account;
+mod cache;
+mod cluster;
+mod download;
+mod error;
+mod locate;
+mod program;
+mod version;
+
+pub use account::Account;
+pub use cache::Cache;
+pub(crate) use cluster::write_private;
+pub use cluster::{ADMIN, MASTER, RESERVED_DATABASE, STRANGER, copy_template, template};
+pub use error::EngineError;
+pub use locate::locate;
+pub use program::Program;
+pub use version::{NEWEST, OLDEST, ParseVersionError, Version};

@@ -1,8 +1,17 @@
 //! Everything that the server side decides about TLS.
 
+mod defaults;
+mod effective;
+mod hba;
+mod settings;
+
 use std::fmt;
 
+pub use defaults::{Defaults, DefaultsError, DefaultsTable};
+pub use effective::Effective;
+pub use hba::{HbaLine, hba};
 use serde::{Deserialize, Serialize};
+pub use settings::{ServerPaths, openssl_conf, settings};
 
 /// A server policy. A field left unset takes the RDS default of the engine.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]

@@ -1,0 +1,256 @@
+//! Looks at a server's TLS as a stranger sees it: asks for TLS, shakes hands
+//! without verifying anything, and leaves before the login.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use openssl::{
+    error::ErrorStack,
+    hash::MessageDigest,
+    ssl::{HandshakeError, Ssl, SslContext, SslMethod, SslVerifyMode, SslVersion},
+};
+
+use crate::policy::{Effective, TlsVersion};
+
+/// `SSLRequest`: length 8, code 1234 and 5679 (protocol.sgml, Message Formats).
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// What one probe saw.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Seen {
+    /// `N`: the server offers no TLS.
+    NoTls,
+    /// `S`, and a handshake.
+    Tls {
+        /// Of the certificate's DER.
+        leaf_sha256: [u8; 32],
+        /// As `TLSv1.3`.
+        version: String,
+        /// OpenSSL's name.
+        cipher: String,
+    },
+    /// `S`, and no handshake came about.
+    Failed(String),
+}
+
+/// Asks for TLS and shakes hands, blocking for at most a few times `patience`.
+///
+/// The client offers everything that this machine's OpenSSL has, from TLS 1.0
+/// on. Where the policy allows 1.2, one handshake is of 1.2 at most and offers
+/// the policy's ciphers alone, so that a server with none of them is seen: the
+/// suites of 1.3 are no part of a cipher list.
+pub(super) fn probe(
+    address: SocketAddr,
+    policy: &Effective,
+    patience: Duration,
+) -> io::Result<Seen> {
+    let everything = Offer {
+        ciphers: "ALL",
+        max: None,
+    };
+    let listed = Offer {
+        ciphers: &policy.ciphers,
+        max: Some(SslVersion::TLS1_2),
+    };
+    if policy.tls_max < TlsVersion::Tls13 {
+        // 1.3 is offered all the same: a server that takes it is to be seen.
+        let listed = Offer {
+            max: None,
+            ..listed
+        };
+        return listed.make(address, patience);
+    }
+    let seen = everything.make(address, patience)?;
+    if policy.tls_min < TlsVersion::Tls13
+        && matches!(seen, Seen::Tls { .. })
+        && let Seen::Failed(why) = listed.make(address, patience)?
+    {
+        let why = format!("TLSv1.2 with the ciphers {}: {why}", policy.ciphers);
+        return Ok(Seen::Failed(why));
+    }
+    Ok(seen)
+}
+
+/// What a client offers.
+struct Offer<'a> {
+    /// A cipher list, TLS 1.2 and below.
+    ciphers: &'a str,
+    /// All that OpenSSL has, if absent.
+    max: Option<SslVersion>,
+}
+
+impl Offer<'_> {
+    fn make(&self, address: SocketAddr, patience: Duration) -> io::Result<Seen> {
+        let mut stream = TcpStream::connect_timeout(&address, patience)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        stream.write_all(&SSL_REQUEST)?;
+        let mut answer = [0];
+        stream.read_exact(&mut answer)?;
+        match answer {
+            [b'N'] => Ok(Seen::NoTls),
+            [b'S'] => self.shake_hands(stream),
+            [other] => Err(io::Error::other(format!(
+                "the answer to SSLRequest is the byte {other:#04x}"
+            ))),
+        }
+    }
+
+    fn shake_hands(&self, stream: TcpStream) -> io::Result<Seen> {
+        let ssl = match self.client(self.ciphers) {
+            Ok(ssl) => ssl,
+            // A list that this OpenSSL finds nothing in: the server's may.
+            Err(_) => self.client("ALL")?,
+        };
+        let stream = match ssl.connect(stream) {
+            Ok(stream) => stream,
+            Err(HandshakeError::SetupFailure(error)) => return Err(error.into()),
+            Err(HandshakeError::Failure(failed) | HandshakeError::WouldBlock(failed)) => {
+                return Ok(Seen::Failed(failed.error().to_string()));
+            }
+        };
+        let missing = |what| io::Error::other(format!("the handshake ended without a {what}"));
+        let ssl = stream.ssl();
+        let leaf = ssl
+            .peer_certificate()
+            .ok_or_else(|| missing("certificate"))?;
+        let mut leaf_sha256 = [0; 32];
+        leaf_sha256.copy_from_slice(&leaf.digest(MessageDigest::sha256())?);
+        let cipher = ssl.current_cipher().ok_or_else(|| missing("cipher"))?;
+        Ok(Seen::Tls {
+            leaf_sha256,
+            version: ssl.version_str().to_owned(),
+            cipher: cipher.name().to_owned(),
+        })
+    }
+
+    fn client(&self, ciphers: &str) -> Result<Ssl, ErrorStack> {
+        // A plain context, not a connector: that would load the system's roots.
+        let mut context = SslContext::builder(SslMethod::tls_client())?;
+        context.set_verify(SslVerifyMode::NONE);
+        context.set_min_proto_version(Some(SslVersion::TLS1))?;
+        context.set_max_proto_version(self.max)?;
+        // Above level 0, OpenSSL 3 refuses TLS 1.0 and 1.1 whatever the versions.
+        context.set_cipher_list(&format!("{ciphers}:@SECLEVEL=0"))?;
+        Ssl::new(&context.build())
+    }
+}
+
+/// What the wire must show under a policy.
+///
+/// The highest version that the policy allows is what both sides must come to:
+/// the client offers all, and every server here has TLS 1.3 in its library.
+pub(super) struct Expected<'a> {
+    pub(super) policy: &'a Effective,
+    pub(super) leaf_sha256: [u8; 32],
+}
+
+impl Expected<'_> {
+    pub(super) fn holds(&self, seen: &Seen) -> bool {
+        match seen {
+            Seen::NoTls => !self.policy.ssl,
+            Seen::Tls {
+                leaf_sha256,
+                version,
+                ..
+            } => {
+                self.policy.ssl
+                    && *leaf_sha256 == self.leaf_sha256
+                    && *version == self.policy.tls_max.to_string()
+            }
+            Seen::Failed(_) => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Expected<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.policy.ssl {
+            return f.write_str("no TLS");
+        }
+        let leaf = Fingerprint(&self.leaf_sha256);
+        write!(f, "{} with the leaf {leaf}", self.policy.tls_max)
+    }
+}
+
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoTls => f.write_str("no TLS"),
+            Self::Tls {
+                leaf_sha256,
+                version,
+                cipher,
+            } => write!(
+                f,
+                "{version} ({cipher}) with the leaf {}",
+                Fingerprint(leaf_sha256)
+            ),
+            Self::Failed(why) => write!(f, "a failed handshake ({why})"),
+        }
+    }
+}
+
+struct Fingerprint<'a>(&'a [u8]);
+
+impl std::fmt::Display for Fingerprint<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0
+            .iter()
+            .take(8)
+            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str("…")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::policy::{Admits, Leaf};
+
+    fn tls(leaf: u8, version: &str) -> Seen {
+        Seen::Tls {
+            leaf_sha256: [leaf; 32],
+            version: version.to_owned(),
+            cipher: "any".to_owned(),
+        }
+    }
+
+    #[rstest]
+    #[case(true, TlsVersion::Tls13, tls(1, "TLSv1.3"), true)]
+    #[case(true, TlsVersion::Tls13, tls(1, "TLSv1.2"), false)]
+    #[case(true, TlsVersion::Tls12, tls(1, "TLSv1.2"), true)]
+    #[case(true, TlsVersion::Tls12, tls(1, "TLSv1.3"), false)]
+    #[case(true, TlsVersion::Tls13, tls(2, "TLSv1.3"), false)]
+    #[case(true, TlsVersion::Tls13, Seen::NoTls, false)]
+    #[case(true, TlsVersion::Tls13, Seen::Failed(String::new()), false)]
+    #[case(false, TlsVersion::Tls13, Seen::NoTls, true)]
+    #[case(false, TlsVersion::Tls13, tls(1, "TLSv1.3"), false)]
+    fn the_wire_shows_the_policy(
+        #[case] ssl: bool,
+        #[case] tls_max: TlsVersion,
+        #[case] seen: Seen,
+        #[case] expected: bool,
+    ) {
+        let policy = Effective {
+            force_ssl: false,
+            ssl,
+            leaf: Leaf::Right,
+            tls_min: TlsVersion::Tls10,
+            tls_max,
+            ciphers: "HIGH".to_owned(),
+            admits: Admits::Everyone,
+        };
+        let wanted = Expected {
+            policy: &policy,
+            leaf_sha256: [1; 32],
+        };
+        assert_eq!(wanted.holds(&seen), expected);
+    }
+}
