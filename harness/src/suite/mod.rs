@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Suites as data: claims, truth tables, driver profiles and known
+//! divergences, parsed and crossed into a plan of cells.
+
+mod axes;
+mod claims;
+mod file;
+mod known;
+mod plan;
+mod profile;
+mod row;
+mod source;
+mod vocabulary;
+
+pub use axes::{Settings, Trust, Who};
+pub use claims::{Claim, Claims};
+pub use file::Suite;
+pub use known::Known;
+pub use plan::{Case, Cell, Data, ENGINES, Expectation, Plan, Selection};
+pub use profile::{Configuration, Profile};
+pub use source::{DataError, SourceFile};
+pub use vocabulary::{Phase, Refusal, Said, UnknownWord};

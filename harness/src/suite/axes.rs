@@ -1,0 +1,142 @@
+//! What an axis value sets, and how the values of one cell come together.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::{
+    driver::Form,
+    policy::{Admits, Leaf, Policy, TlsVersion},
+};
+
+/// Trust anchors that a case may name.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trust {
+    /// The root that the server's chain ends in.
+    Root,
+    /// The root of another CA.
+    WrongRoot,
+    /// The subordinate CA alone.
+    Subordinate,
+    /// A look-alike of AWS's `global-bundle.pem`.
+    Bundle,
+    /// A path where no file is.
+    Missing,
+    /// The word `system`.
+    System,
+}
+
+/// Who logs in.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// The master user.
+    #[default]
+    Master,
+    /// A role that a policy may leave without a line in `pg_hba.conf`.
+    Stranger,
+}
+
+macro_rules! settings {
+    ($($(#[$doc:meta])* $field:ident: $kind:ty,)*) => {
+        /// What an axis value sets: of the server policy, of the attempt, or of
+        /// what the driver finds around it.
+        #[derive(Clone, Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Settings {
+            $($(#[$doc])* pub $field: Option<$kind>,)*
+            /// Further connection parameters by the driver's names.
+            pub options: BTreeMap<String, String>,
+        }
+
+        impl Settings {
+            /// Takes over what `other` sets.
+            ///
+            /// # Errors
+            /// The name of a key that both set.
+            pub fn merge(&mut self, other: &Self) -> Result<(), String> {
+                $(if let Some(value) = &other.$field
+                    && self.$field.replace(value.clone()).is_some()
+                {
+                    return Err(stringify!($field).to_owned());
+                })*
+                for (name, value) in &other.options {
+                    if self.options.insert(name.clone(), value.clone()).is_some() {
+                        return Err(format!("options.{name}"));
+                    }
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+settings! {
+    /// Policy: `rds.force_ssl`.
+    force_ssl: bool,
+    /// Policy: PostgreSQL's `ssl`.
+    ssl: bool,
+    /// Policy: the server certificate.
+    leaf: Leaf,
+    /// Policy: `ssl_min_protocol_version`.
+    tls_min: TlsVersion,
+    /// Policy: `ssl_max_protocol_version`.
+    tls_max: TlsVersion,
+    /// Policy: `ssl_ciphers`.
+    ciphers: String,
+    /// Policy: who finds a line in `pg_hba.conf`.
+    admits: Admits,
+    /// Attempt: a configuration of the driver's profile.
+    configuration: Spanned<String>,
+    /// Attempt: connection string or URI.
+    form: Form,
+    /// Attempt: `sslmode`.
+    sslmode: Spanned<String>,
+    /// Attempt: `sslrootcert`.
+    sslrootcert: Trust,
+    /// Attempt: who logs in.
+    user: Who,
+    /// Attempt: the database.
+    database: String,
+    /// Surroundings: `~/.postgresql/root.crt`.
+    home_root_crt: Trust,
+    /// Surroundings: `SSL_CERT_FILE`.
+    ssl_cert_file: Trust,
+}
+
+impl Settings {
+    /// The part that the server decides.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy {
+            force_ssl: self.force_ssl,
+            ssl: self.ssl,
+            leaf: self.leaf.unwrap_or_default(),
+            tls_min: self.tls_min,
+            tls_max: self.tls_max,
+            ciphers: self.ciphers.clone(),
+            admits: self.admits.unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_values_that_set_the_same_key_are_a_conflict() {
+        let mut one = Settings {
+            force_ssl: Some(true),
+            ..Settings::default()
+        };
+        let two = Settings {
+            ssl: Some(false),
+            ..Settings::default()
+        };
+        assert_eq!(one.merge(&two), Ok(()));
+        assert_eq!(one.merge(&two), Err("ssl".to_owned()));
+    }
+}

@@ -1,0 +1,423 @@
+//! From tables to cells: the cube of each table, every cell of it matched by
+//! exactly one row.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::RangeInclusive,
+    sync::Arc,
+};
+
+use super::{
+    Claims, DataError, Known, Profile, Said, Settings, SourceFile, Suite, UnknownWord,
+    file::Table,
+    row::{Expects, Row},
+};
+use crate::{policy::Policy, tap::Wire};
+
+/// Major versions that the tables must answer for.
+pub const ENGINES: RangeInclusive<u16> = 10..=18;
+
+/// Everything that `suites/` says, checked as a whole.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// The promises of the RDS document.
+    pub claims: Claims,
+    /// Driver profiles by id.
+    pub profiles: BTreeMap<String, Arc<Profile>>,
+    /// Suites in the order of their files' names.
+    pub suites: Vec<Arc<Suite>>,
+    /// Recorded divergences.
+    pub known: Vec<Arc<Known>>,
+    /// All cases of all suites.
+    pub cases: Vec<Arc<Case>>,
+}
+
+/// A cell without its engine: one point of a table's cube.
+#[derive(Debug)]
+pub struct Case {
+    /// `sslmode/libpq/force-ssl/prefer/wrong-root/right`.
+    pub id: String,
+    /// The suite that it is of.
+    pub suite: Arc<Suite>,
+    /// The driver to play it.
+    pub driver: Arc<Profile>,
+    /// What its axis values set, taken together.
+    pub settings: Settings,
+    /// The divergence recorded for it.
+    known: Vec<Arc<Known>>,
+    claim: String,
+    rows: Vec<Row>,
+}
+
+/// A case on an engine: what is played once, and judged.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// `sslmode/libpq/force-ssl/prefer/wrong-root/right@17`.
+    pub id: String,
+    /// The case.
+    pub case: Arc<Case>,
+    /// The major version.
+    pub major: u16,
+    /// The claim that it speaks for.
+    pub claim: String,
+    /// What must be seen.
+    pub expects: Expectation,
+    /// The row's line in the suite's file.
+    pub line: usize,
+    /// The divergence recorded for it.
+    pub known: Option<Arc<Known>>,
+}
+
+/// What a truth table says of a cell.
+#[derive(Clone, Debug)]
+pub enum Expectation {
+    /// It isn't played, for a reason.
+    Skip(String),
+    /// This must be seen.
+    See {
+        /// At the client.
+        said: Said,
+        /// By the tap.
+        wire: Wire,
+        /// A refusal word for word, with its placeholders.
+        says: Option<String>,
+    },
+}
+
+/// Which cells a person asked for; empty lists ask for all.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Driver ids.
+    pub drivers: Vec<String>,
+    /// Suite ids.
+    pub suites: Vec<String>,
+    /// Parts of cell ids, of which one must occur.
+    pub filters: Vec<String>,
+}
+
+/// The cells of a run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// In the order in which their tables have them.
+    pub cells: Vec<Cell>,
+}
+
+impl Data {
+    /// Reads all files and crosses all tables.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with file and line: besides what one file
+    /// can get wrong, an unknown driver, claim or sslmode word, a cell that no
+    /// row or several rows match, a row that matches no cell, a cell id that
+    /// stands twice, and a divergence that names no cell.
+    pub fn parse(files: &[SourceFile]) -> Result<Self, DataError> {
+        let mut data = Self {
+            claims: Claims::default(),
+            profiles: BTreeMap::new(),
+            suites: Vec::new(),
+            known: Vec::new(),
+            cases: Vec::new(),
+        };
+        let mut known_file = None;
+        for file in files {
+            if file.name == "claims.toml" {
+                data.claims = Claims::parse(file)?;
+            } else if file.name == "known.toml" {
+                data.known = Known::parse(file)?.into_iter().map(Arc::new).collect();
+                known_file = Some(file);
+            } else if file.name.starts_with("cases/") {
+                data.suites.push(Arc::new(Suite::parse(file.clone())?));
+            } else if file.name.starts_with("drivers/") {
+                let profile = Profile::parse(file)?;
+                data.profiles.insert(profile.id.clone(), Arc::new(profile));
+            }
+        }
+        for suite in &data.suites {
+            for table in &suite.tables {
+                let cases = cross(&data, suite, table)?;
+                data.cases.extend(cases);
+            }
+        }
+        data.find_twins()?;
+        if let Some(file) = known_file {
+            data.find_idle_known(file)?;
+        }
+        Ok(data)
+    }
+
+    fn find_twins(&self) -> Result<(), DataError> {
+        let mut seen: HashMap<&str, &Case> = HashMap::new();
+        for case in &self.cases {
+            if let Some(twin) = seen.insert(&case.id, case) {
+                return Err(case.suite.file.error(
+                    case.rows.first().map_or(1, |row| row.line),
+                    format!(
+                        "cell {} stands in two tables, there and at {}:{}",
+                        case.id,
+                        twin.suite.file.name,
+                        twin.rows.first().map_or(1, |row| row.line)
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn find_idle_known(&self, file: &SourceFile) -> Result<(), DataError> {
+        for known in &self.known {
+            if !self
+                .cases
+                .iter()
+                .any(|case| case.known.iter().any(|k| Arc::ptr_eq(k, known)))
+            {
+                return Err(file.error(
+                    known.line,
+                    format!(
+                        "`{}` matches no cell; see `rds-tls list` for their ids",
+                        known.cells
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// The selected cells on the given major versions.
+    ///
+    /// # Errors
+    /// When the selection names a driver or a suite that isn't there.
+    pub fn new(data: &Data, majors: &[u16], selection: &Selection) -> Result<Self, UnknownWord> {
+        for driver in &selection.drivers {
+            if !data.profiles.contains_key(driver) {
+                return Err(UnknownWord::new("driver", driver, data.profiles.keys()));
+            }
+        }
+        for suite in &selection.suites {
+            if !data.suites.iter().any(|known| known.id == *suite) {
+                let valid = data.suites.iter().map(|suite| &suite.id);
+                return Err(UnknownWord::new("suite", suite, valid));
+            }
+        }
+        let cells = majors
+            .iter()
+            .flat_map(|&major| data.cases.iter().filter_map(move |case| case.at(major)))
+            .filter(|cell| selection.takes(cell))
+            .collect();
+        Ok(Self { cells })
+    }
+}
+
+impl Selection {
+    fn takes(&self, cell: &Cell) -> bool {
+        let any = |list: &[String], wanted: &dyn Fn(&String) -> bool| {
+            list.is_empty() || list.iter().any(wanted)
+        };
+        any(&self.drivers, &|driver| *driver == cell.case.driver.id)
+            && any(&self.suites, &|suite| *suite == cell.case.suite.id)
+            && any(&self.filters, &|part| cell.id.contains(part.as_str()))
+    }
+}
+
+impl Case {
+    /// The case on a major version; none where the version is outside
+    /// [`ENGINES`].
+    #[must_use]
+    pub fn at(self: &Arc<Self>, major: u16) -> Option<Cell> {
+        let known_major = ENGINES.contains(&major);
+        let row = (self.rows.iter()).find(|row| known_major && row.speaks_of(major))?;
+        let id = format!("{}@{major}", self.id);
+        Some(Cell {
+            known: self.known.iter().find(|k| k.names(&id)).cloned(),
+            id,
+            case: Arc::clone(self),
+            major,
+            claim: row.claim.as_ref().unwrap_or(&self.claim).clone(),
+            expects: match &row.expects {
+                Expects::Skip(why) => Expectation::Skip(why.clone()),
+                Expects::See { said, wire, says } => Expectation::See {
+                    said: said.clone(),
+                    wire: wire.clone(),
+                    says: says
+                        .as_ref()
+                        .and_then(|name| self.suite.texts.get(name).cloned()),
+                },
+            },
+            line: row.line,
+        })
+    }
+
+    /// The policy under which it is played.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.settings.policy()
+    }
+
+    /// The sslmode word, `unset` where the user says nothing.
+    #[must_use]
+    pub fn sslmode(&self) -> &str {
+        self.settings
+            .sslmode
+            .as_ref()
+            .map_or("unset", |word| word.as_ref().as_str())
+    }
+}
+
+impl Cell {
+    /// Why the cell isn't played, where its row leaves it out.
+    #[must_use]
+    pub fn skip(&self) -> Option<&str> {
+        match &self.expects {
+            Expectation::Skip(why) => Some(why),
+            Expectation::See { .. } => None,
+        }
+    }
+
+    /// Whether its row leaves it out.
+    #[must_use]
+    pub fn is_skipped(&self) -> bool {
+        self.skip().is_some()
+    }
+}
+
+fn cross(data: &Data, suite: &Arc<Suite>, table: &Table) -> Result<Vec<Arc<Case>>, DataError> {
+    let fail = |line, what: String| suite.file.error(line, what);
+    let claims = (table.rows.rows.iter())
+        .filter_map(|row| row.claim.as_ref().map(|claim| (row.line, claim)))
+        .chain([(table.line, &table.claim)]);
+    for (line, claim) in claims {
+        if data.claims.get(claim).is_none() {
+            let valid = data.claims.iter().map(|claim| claim.id.as_ref().clone());
+            return Err(fail(
+                line,
+                UnknownWord::new("claim", claim, valid).to_string(),
+            ));
+        }
+    }
+    let mut cases = Vec::new();
+    let mut used = BTreeSet::new();
+    for (line, driver) in &table.drivers {
+        let profile = data.profiles.get(driver).ok_or_else(|| {
+            let unknown = UnknownWord::new("driver", driver, data.profiles.keys());
+            fail(*line, unknown.to_string())
+        })?;
+        for point in cube(suite, table) {
+            let case = case(data, suite, table, profile, &point)?;
+            let speaks = |row: &&Row| ENGINES.clone().any(|major| row.speaks_of(major));
+            used.extend(case.rows.iter().filter(speaks).map(|row| row.line));
+            cases.push(Arc::new(case));
+        }
+    }
+    match table.rows.rows.iter().find(|row| !used.contains(&row.line)) {
+        Some(idle) => Err(fail(idle.line, "the row matches no cell".to_owned())),
+        None => Ok(cases),
+    }
+}
+
+/// All points of a table's cube, the last column fastest.
+fn cube<'a>(suite: &'a Suite, table: &'a Table) -> Vec<Vec<&'a str>> {
+    table
+        .rows
+        .columns
+        .iter()
+        .fold(vec![Vec::new()], |points, axis| {
+            let values = suite.values(table, axis);
+            points
+                .iter()
+                .flat_map(|point| {
+                    values.iter().map(|value| {
+                        let mut longer = point.clone();
+                        longer.push(*value);
+                        longer
+                    })
+                })
+                .collect()
+        })
+}
+
+fn case(
+    data: &Data,
+    suite: &Arc<Suite>,
+    table: &Table,
+    profile: &Arc<Profile>,
+    point: &[&str],
+) -> Result<Case, DataError> {
+    let id = format!("{}/{}/{}", suite.id, profile.id, point.join("/"));
+    let fail = |what: String| suite.file.error(table.line, what);
+    let mut settings = table.sets.clone();
+    for (axis, value) in table.rows.columns.iter().zip(point) {
+        let value = &suite.axes[axis][*value];
+        settings.merge(value).map_err(|key| {
+            fail(format!(
+                "cell {id}: `{key}` is set twice, by two axes or by an axis and the table"
+            ))
+        })?;
+    }
+    check_words(suite, profile, &settings)?;
+    let rows: Vec<Row> = (table.rows.rows.iter())
+        .filter(|row| row.covers(point))
+        .cloned()
+        .collect();
+    for major in ENGINES {
+        let lines: Vec<String> = rows
+            .iter()
+            .filter(|row| row.speaks_of(major))
+            .map(|row| row.line.to_string())
+            .collect();
+        match lines.as_slice() {
+            [_] => {}
+            [] => return Err(fail(format!("cell {id}@{major} is matched by no row"))),
+            several => {
+                return Err(fail(format!(
+                    "cell {id}@{major} is matched by the rows on lines {}",
+                    several.join(", ")
+                )));
+            }
+        }
+    }
+    let known: Vec<Arc<Known>> = data
+        .known
+        .iter()
+        .filter(|known| {
+            ENGINES
+                .clone()
+                .any(|major| known.names(&format!("{id}@{major}")))
+        })
+        .cloned()
+        .collect();
+    Ok(Case {
+        id,
+        suite: Arc::clone(suite),
+        driver: Arc::clone(profile),
+        settings,
+        known,
+        claim: table.claim.clone(),
+        rows,
+    })
+}
+
+fn check_words(suite: &Suite, profile: &Profile, settings: &Settings) -> Result<(), DataError> {
+    if let Some(word) = &settings.sslmode
+        && !profile.knows(word.as_ref())
+    {
+        let valid = profile.modes.keys().chain(profile.rejects.keys());
+        return Err(suite.file.error(
+            suite.file.line(&word.span()),
+            UnknownWord::new("sslmode", word.as_ref(), valid).to_string(),
+        ));
+    }
+    if let Some(word) = &settings.configuration
+        && !profile
+            .configurations
+            .iter()
+            .any(|c| c.id == *word.as_ref())
+    {
+        let valid = profile.configurations.iter().map(|c| c.id.clone());
+        return Err(suite.file.error(
+            suite.file.line(&word.span()),
+            UnknownWord::new("configuration", word.as_ref(), valid).to_string(),
+        ));
+    }
+    Ok(())
+}
