@@ -139,7 +139,7 @@ fn silent_server() {
 fn ends_with_input() {
     for driver in BUILT_IN {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let WorkerCommand { program, args } = WorkerCommand::built_in(driver).unwrap();
+        let WorkerCommand { program, args } = WorkerCommand::built_in(driver, None).unwrap();
         let mut worker = Command::new(program)
             .args(args)
             .env_clear()
@@ -337,7 +337,7 @@ fn script(folder: &Path, body: &str, limits: Limits) -> Pool {
 }
 
 fn built_in(driver: &str, homes: &Path, limits: Limits) -> Pool {
-    let command = WorkerCommand::built_in(driver).unwrap();
+    let command = WorkerCommand::built_in(driver, None).unwrap();
     Pool::new(driver, command, homes, limits)
 }
 

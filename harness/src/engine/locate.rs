@@ -45,6 +45,17 @@ pub async fn locate(request: Option<Version>, cache: &Cache) -> Result<Program, 
         })
 }
 
+/// The version that [`locate`] takes without a request, if one is installed.
+/// Starts no server and fetches nothing.
+#[must_use]
+pub fn newest_installed() -> Option<Version> {
+    let program = match named() {
+        Ok(Some(program)) => Some(program),
+        _ => installed().into_iter().next(),
+    };
+    program.map(|program| program.version)
+}
+
 fn named() -> Result<Option<Program>, EngineError> {
     let Some(folder) = env::var_os("RDS_TLS_PG_BIN").filter(|v| !v.is_empty()) else {
         return Ok(None);

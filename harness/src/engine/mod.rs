@@ -14,6 +14,6 @@ pub use cache::Cache;
 pub(crate) use cluster::write_private;
 pub use cluster::{ADMIN, MASTER, RESERVED_DATABASE, STRANGER, copy_template, template};
 pub use error::EngineError;
-pub use locate::locate;
+pub use locate::{locate, newest_installed};
 pub use program::Program;
 pub use version::{NEWEST, OLDEST, ParseVersionError, Version};

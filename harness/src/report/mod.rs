@@ -1,1 +1,11 @@
-//! Placeholder.
+//! What people and programs read of a run.
+
+mod console;
+mod json;
+mod repro;
+mod words;
+
+pub use console::{Console, in_full};
+pub use json::{Json, JsonReport};
+pub use repro::{Stage, repro, steps};
+pub use words::{Described, expected, policy, verdict};

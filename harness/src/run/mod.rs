@@ -1,1 +1,10 @@
-//! Placeholder.
+//! Plays a plan against an endpoint, group by group, and tells what happens as
+//! one stream of events.
+
+mod attempt;
+mod event;
+mod group;
+mod runner;
+
+pub use event::{CellResult, Event, Sink, Summary};
+pub use runner::{Options, Runner, TrustFiles, broken, seconds};

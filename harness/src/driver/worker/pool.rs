@@ -5,7 +5,7 @@ use std::{
     env,
     ffi::OsString,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -33,13 +33,13 @@ pub struct WorkerCommand {
 }
 
 impl WorkerCommand {
-    /// This program, executed once more as the worker of one of the
-    /// [`BUILT_IN`] drivers. Its `main` must call
-    /// [`serve_if_asked`](super::serve_if_asked) first.
+    /// The worker of one of the [`BUILT_IN`] drivers: this program, or another
+    /// whose `main` calls [`serve_if_asked`](super::serve_if_asked) first,
+    /// executed once more.
     ///
     /// # Errors
     /// When there is no such driver, or the path of this program can't be had.
-    pub fn built_in(driver: &str) -> io::Result<Self> {
+    pub fn built_in(driver: &str, program: Option<&Path>) -> io::Result<Self> {
         if !BUILT_IN.contains(&driver) {
             return Err(io::Error::other(format!(
                 "no driver {driver} is built in; there are {}",
@@ -47,7 +47,7 @@ impl WorkerCommand {
             )));
         }
         Ok(Self {
-            program: env::current_exe()?,
+            program: program.map_or_else(env::current_exe, |path| Ok(path.to_owned()))?,
             args: vec![WORKER_ARGUMENT.into(), driver.into()],
         })
     }

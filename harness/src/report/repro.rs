@@ -1,0 +1,170 @@
+//! How a cell is played, in words and as command lines.
+
+use super::words;
+use crate::{
+    driver::Form,
+    endpoint::Facts,
+    engine::{MASTER, STRANGER},
+    suite::{Case, Cell, Expectation, Trust, Who},
+};
+
+/// A server that is up under a cell's policy.
+pub struct Stage<'a> {
+    /// The server.
+    pub facts: &'a Facts,
+    /// Where its trust anchors are.
+    pub files: &'a dyn Fn(Trust) -> String,
+}
+
+/// What happens to a cell, a sentence a step.
+#[must_use]
+pub fn steps(cell: &Cell) -> Vec<String> {
+    let case = &cell.case;
+    vec![
+        format!("switch the server to: {}", words::policy(&case.policy())),
+        "probe the wire until it shows that, and log in once as the master user".to_owned(),
+        format!(
+            "let {} connect through a tap: {}",
+            case.driver.id,
+            connects(case)
+        ),
+        "ask the session, if one stands, for its own row of pg_stat_ssl".to_owned(),
+        "hold the driver's word, the wire and that row against the table's row".to_owned(),
+    ]
+}
+
+/// Lines to paste: the cell alone, and the nearest that psql and openssl can do.
+///
+/// Without a stage, `$PORT`, `root.pem` and so on stand for what a server that
+/// is up would give. No password stands in any of them.
+#[must_use]
+pub fn repro(cell: &Cell, stage: Option<&Stage>) -> Vec<String> {
+    let mut lines = vec![
+        format!("rds-tls check --engine {} {}", cell.major, cell.id),
+        format!("rds-tls explain --serve {}", cell.id),
+        psql(&cell.case, stage),
+    ];
+    if talks_tls(cell) {
+        lines.push(openssl(&cell.case, stage));
+    }
+    lines
+}
+
+fn connects(case: &Case) -> String {
+    let settings = &case.settings;
+    let file = |name: &str, trust: Option<Trust>| {
+        trust.map(|trust| format!("{name} {}", placeholder(trust)))
+    };
+    let configuration = settings.configuration.as_ref().map(AsRef::as_ref);
+    let does = (case.driver.configurations.iter())
+        .find(|known| Some(&known.id) == configuration)
+        .map(|known| format!("set up as {} ({})", known.id, known.does));
+    let user = match settings.user.unwrap_or_default() {
+        Who::Master => None,
+        Who::Stranger => Some("as a role without a line in pg_hba.conf".to_owned()),
+    };
+    [
+        Some(format!("sslmode {}", case.sslmode())),
+        file("sslrootcert", settings.sslrootcert),
+        file("~/.postgresql/root.crt", settings.home_root_crt),
+        file("SSL_CERT_FILE", settings.ssl_cert_file),
+        does,
+        user,
+        settings
+            .database
+            .as_ref()
+            .map(|name| format!("database {name}")),
+        (settings.form == Some(Form::Uri)).then(|| "by URI".to_owned()),
+        Some("the address given, the endpoint's name to verify".to_owned()),
+    ]
+    .into_iter()
+    .flatten()
+    .chain((settings.options.iter()).map(|(name, value)| format!("{name}={value}")))
+    .collect::<Vec<String>>()
+    .join(", ")
+}
+
+fn placeholder(trust: Trust) -> String {
+    match trust {
+        Trust::Root => "root.pem",
+        Trust::WrongRoot => "wrong-root.pem",
+        Trust::Subordinate => "subordinate.pem",
+        Trust::Bundle => "global-bundle.pem",
+        Trust::Missing => "no-such-file.pem",
+        Trust::System => "system",
+    }
+    .to_owned()
+}
+
+fn file(trust: Trust, stage: Option<&Stage>) -> String {
+    match stage {
+        Some(stage) if trust != Trust::System => (stage.files)(trust),
+        _ => placeholder(trust),
+    }
+}
+
+fn host<'a>(stage: Option<&Stage<'a>>) -> &'a str {
+    stage.map_or(certs_gen::DEFAULT_ENDPOINT, |stage| &stage.facts.host)
+}
+
+fn port(stage: Option<&Stage>) -> String {
+    stage.map_or_else(
+        || "$PORT".to_owned(),
+        |stage| stage.facts.address.port().to_string(),
+    )
+}
+
+fn psql(case: &Case, stage: Option<&Stage>) -> String {
+    let settings = &case.settings;
+    let user = match settings.user.unwrap_or_default() {
+        Who::Master => MASTER,
+        Who::Stranger => STRANGER,
+    };
+    let database = settings.database.as_deref().unwrap_or("postgres");
+    let mut pairs = vec![
+        format!("host={}", host(stage)),
+        "hostaddr=127.0.0.1".to_owned(),
+        format!("port={}", port(stage)),
+        format!("user={user}"),
+        format!("dbname={database}"),
+    ];
+    pairs.extend(
+        settings
+            .sslmode
+            .as_ref()
+            .map(|word| format!("sslmode={}", word.as_ref())),
+    );
+    let root = settings.sslrootcert.or(settings.home_root_crt);
+    pairs.extend(root.map(|trust| format!("sslrootcert={}", file(trust, stage))));
+    pairs.extend((settings.options.iter()).map(|(name, value)| format!("{name}={value}")));
+    let environment = (settings.ssl_cert_file)
+        .map(|trust| format!("SSL_CERT_FILE={} ", file(trust, stage)))
+        .unwrap_or_default();
+    format!("{environment}psql \"{}\"", pairs.join(" "))
+}
+
+fn openssl(case: &Case, stage: Option<&Stage>) -> String {
+    let host = host(stage);
+    let line = format!(
+        "openssl s_client -starttls postgres -connect 127.0.0.1:{} -servername {host}",
+        port(stage)
+    );
+    let trust = (case.settings.sslrootcert)
+        .filter(|trust| *trust != Trust::System)
+        .or(case.settings.home_root_crt)
+        .or(case.settings.ssl_cert_file);
+    match trust {
+        Some(trust) => format!(
+            "{line} -CAfile {} -verify_hostname {host} -verify_return_error",
+            file(trust, stage)
+        ),
+        None => line,
+    }
+}
+
+fn talks_tls(cell: &Cell) -> bool {
+    match &cell.expects {
+        Expectation::Skip(_) => false,
+        Expectation::See { wire, .. } => wire.to_string().contains("hello"),
+    }
+}

@@ -1,0 +1,102 @@
+//! Names and sentences that all reports share.
+
+use std::fmt;
+
+use crate::{
+    judge::{Observed, Verdict},
+    policy::{Admits, Leaf, Policy},
+    suite::{Cell, Expectation, Said},
+};
+
+/// A verdict's name.
+#[must_use]
+pub fn verdict(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail(_) => "fail",
+        Verdict::Known { .. } => "known",
+        Verdict::Skipped(_) => "skipped",
+        Verdict::Broken(_) => "broken",
+    }
+}
+
+/// A policy in settings: `force_ssl on, leaf right`; what isn't named has the
+/// engine's RDS default.
+#[must_use]
+pub fn policy(policy: &Policy) -> String {
+    let on = |on: bool| if on { "on" } else { "off" };
+    let leaf = match policy.leaf {
+        Leaf::Right => "for the endpoint",
+        Leaf::Other => "for another endpoint",
+    };
+    [
+        policy.ssl.map(|ssl| format!("ssl {}", on(ssl))),
+        policy
+            .force_ssl
+            .map(|force| format!("rds.force_ssl {}", on(force))),
+        policy.tls_min.map(|min| format!("{min} at least")),
+        policy.tls_max.map(|max| format!("{max} at most")),
+        policy
+            .ciphers
+            .as_ref()
+            .map(|list| format!("ssl_ciphers {list}")),
+        Some(format!("certificate {leaf}")),
+        (policy.admits == Admits::Master).then(|| "the master user alone in pg_hba.conf".into()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<String>>()
+    .join(", ")
+}
+
+/// What a cell expects, as its row says it.
+#[must_use]
+pub fn expected(cell: &Cell) -> Described {
+    match &cell.expects {
+        Expectation::Skip(why) => Described {
+            outcome: format!("skip: {why}"),
+            wire: "-".to_owned(),
+        },
+        Expectation::See { said, wire, says } => Described {
+            outcome: match says {
+                Some(text) => format!("{} «{text}»", sentence(said)),
+                None => sentence(said),
+            },
+            wire: wire.to_string(),
+        },
+    }
+}
+
+/// An outcome and a wire, for reading.
+#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
+pub struct Described {
+    /// In the vocabulary of the truth tables, a refusal with its meaning.
+    pub outcome: String,
+    /// In the vocabulary of the tap.
+    pub wire: String,
+}
+
+impl From<&Observed> for Described {
+    fn from(seen: &Observed) -> Self {
+        Self {
+            outcome: match &seen.said {
+                Ok(said) => sentence(said),
+                Err(no_word) => no_word.to_string(),
+            },
+            wire: seen.wire.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Described {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; wire: {}", self.outcome, self.wire)
+    }
+}
+
+fn sentence(said: &Said) -> String {
+    match said {
+        Said::Refused(refusal) => format!("{said} ({})", refusal.meaning()),
+        Said::Plaintext | Said::Encrypted => said.to_string(),
+    }
+}
