@@ -1,1 +1,48 @@
-fn main() {}
+//! The command `rds-tls`.
+
+mod command;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use suites::Failure;
+
+/// Finds out what TLS between clients and RDS for PostgreSQL does: real
+/// drivers, a real server, every sslmode.
+#[derive(Parser)]
+#[command(name = "rds-tls", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Plays the suites; ends with 0 conforms, 1 does not, 2 usage, 3 could not
+    /// find out
+    Check(command::check::Args),
+    /// Lists the cells of the suites, and starts nothing
+    List(command::list::Args),
+    /// Explains a cell: the claim, the steps, the lines that show it again
+    Explain(command::explain::Args),
+    /// Lists the drivers, how their users set them up, and what each sslmode is
+    /// documented to do
+    Drivers(command::drivers::Args),
+}
+
+fn main() -> ExitCode {
+    harness::driver::worker::serve_if_asked(std::env::args_os());
+    let done = match Cli::parse().command {
+        Command::Check(args) => command::check::run(&args),
+        Command::List(args) => command::list::run(&args),
+        Command::Explain(args) => command::explain::run(&args),
+        Command::Drivers(args) => command::drivers::run(&args),
+    };
+    let (code, error) = match done {
+        Ok(code) => return ExitCode::from(code),
+        Err(Failure::Usage(error)) => (2, error),
+        Err(Failure::CouldNot(error)) => (3, error),
+    };
+    eprintln!("rds-tls: {error:#}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,147 @@
+//! `rds-tls explain`
+
+use std::{
+    fmt::{Display, Write},
+    path::PathBuf,
+};
+
+use anyhow::anyhow;
+use harness::{
+    engine::{NEWEST, Version},
+    report::{self, Stage},
+    run::Options,
+    suite::{Cell, Data},
+};
+use suites::{Failure, Setup, data, engine_at_hand, locate};
+
+use super::print;
+
+/// Which cell.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A cell's id, with or without its `@` and engine
+    cell: String,
+    /// Start a server under the cell's policy, and keep it up until Ctrl-C, so
+    /// that the printed lines can be pasted
+    #[arg(long)]
+    serve: bool,
+    /// A folder of suites to read instead of the built-in ones
+    #[arg(long, env = "RDS_TLS_SUITES", value_name = "DIR")]
+    suites_from: Option<PathBuf>,
+}
+
+/// Prints what a cell is about.
+pub fn run(args: &Args) -> Result<u8, Failure> {
+    let data = data::load(args.suites_from.as_deref()).map_err(Failure::Usage)?;
+    let cell = find(&data, &args.cell).map_err(Failure::Usage)?;
+    print(&explain(&data, &cell))?;
+    if !args.serve {
+        return print(&again(&cell, None));
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| Failure::CouldNot(e.into()))?;
+    runtime.block_on(serve(&cell))
+}
+
+async fn serve(cell: &Cell) -> Result<u8, Failure> {
+    let version = locate(Some(Version {
+        major: cell.major,
+        minor: None,
+    }));
+    let version = version.await?;
+    let setup = Setup::new(None, Options::default()).map_err(Failure::CouldNot)?;
+    setup.heed_signals().map_err(Failure::CouldNot)?;
+    let served = serve_until_stopped(&setup, version, cell).await;
+    let closed = setup.close().await;
+    served.and(closed).map_err(Failure::CouldNot)?;
+    Ok(0)
+}
+
+async fn serve_until_stopped(setup: &Setup, version: Version, cell: &Cell) -> anyhow::Result<()> {
+    let mut endpoint = setup.endpoint(version).await?;
+    let kept_up = async {
+        endpoint.apply(&cell.case.policy()).await?;
+        let facts = endpoint.facts();
+        let pass_file = setup.write_pass_file(facts)?;
+        let files = |trust| match (setup.runner.trust_files)(trust) {
+            Ok(path) => path.display().to_string(),
+            Err(why) => why,
+        };
+        let stage = Stage {
+            facts,
+            files: &files,
+        };
+        let lines = again(cell, Some(&stage));
+        println!("up          PostgreSQL {version} at {}", facts.address);
+        println!("password    export PGPASSFILE={}", pass_file.display());
+        print!("{lines}");
+        println!("until       Ctrl-C");
+        setup.stopped().await;
+        anyhow::Ok(())
+    };
+    let kept_up = kept_up.await;
+    kept_up.and(endpoint.shutdown().await.map_err(Into::into))
+}
+
+fn find(data: &Data, id: &str) -> anyhow::Result<Cell> {
+    let (case, major) = match id.split_once('@') {
+        Some((case, major)) => (case, major.parse().unwrap_or(0)),
+        None => (id, engine_at_hand(None).major),
+    };
+    let found = (data.cases.iter()).find(|known| known.id == case);
+    if let Some(cell) = found.and_then(|case| case.at(major)) {
+        return Ok(cell);
+    }
+    let near: Vec<&str> = (data.cases.iter())
+        .map(|known| known.id.as_str())
+        .filter(|known| known.contains(case))
+        .take(5)
+        .collect();
+    Err(match (found, near.is_empty()) {
+        (Some(_), _) => anyhow!("cell {case} has engines 10 to {NEWEST}, written as {case}@17"),
+        (None, true) => anyhow!("no cell is called {id}; see `rds-tls list` for their ids"),
+        (None, false) => anyhow!("no cell is called {id}; near it: {}", near.join(", ")),
+    })
+}
+
+fn explain(data: &Data, cell: &Cell) -> String {
+    let case = &cell.case;
+    let expected = report::expected(cell);
+    let mut text = entry("cell", [&cell.id]);
+    if let Some(claim) = data.claims.get(&cell.claim) {
+        let from = format!("{}, «{}»", cell.claim, claim.paragraph);
+        let lines = [Some(&from), Some(&claim.says), claim.note.as_ref()];
+        text += &entry("claim", lines.into_iter().flatten());
+    }
+    text += &entry("row", [&format!("{}:{}", case.suite.file.name, cell.line)]);
+    text += &entry("source", [&case.suite.source]);
+    text += &entry(
+        "driver",
+        [&format!("{} ({})", case.driver.id, case.driver.name)],
+    );
+    text += &entry("policy", [&report::policy(&case.policy())]);
+    let steps = report::steps(cell);
+    let numbered = (1..).zip(steps).map(|(nth, step)| format!("{nth}. {step}"));
+    text += &entry("steps", numbered);
+    text += &entry("expected", [&expected.outcome]);
+    text += &entry("on the wire", [&expected.wire]);
+    if let Some(known) = &cell.known {
+        let seen = format!("{}  {}", known.said, known.wire);
+        let why = format!("{} ({})", known.reason, known.link);
+        text += &entry("known", [seen, why]);
+    }
+    text
+}
+
+fn again(cell: &Cell, stage: Option<&Stage>) -> String {
+    entry("again", report::repro(cell, stage))
+}
+
+/// A name, and lines beside it.
+fn entry(name: &str, lines: impl IntoIterator<Item: Display>) -> String {
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    (names.zip(lines)).fold(String::new(), |mut text, (name, line)| {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "{name:<11} {line}");
+        text
+    })
+}

@@ -1,0 +1,29 @@
+//! `rds-tls list`
+
+use harness::engine::Version;
+use suites::{Failure, engine_at_hand};
+
+use super::{Select, print};
+
+/// What to list.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The PostgreSQL version, as 17 or 17.6; the newest installed without
+    #[arg(long, value_name = "VERSION")]
+    engine: Option<Version>,
+    #[command(flatten)]
+    select: Select,
+}
+
+/// Prints a cell id a line.
+pub fn run(args: &Args) -> Result<u8, Failure> {
+    let data = args.select.data()?;
+    let plan = args.select.plan(&data, &[engine_at_hand(args.engine)])?;
+    let lines: String = (plan.cells.iter())
+        .map(|cell| match cell.skip() {
+            Some(why) => format!("{}  skip: {why}\n", cell.id),
+            None => format!("{}\n", cell.id),
+        })
+        .collect();
+    print(&lines)
+}

@@ -1,0 +1,253 @@
+//! Everything that a run stands on: a folder, keys, drivers, a server.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use anyhow::{Context, anyhow};
+use certs_gen::{DEFAULT_ENDPOINT, EndpointName, Pki};
+use harness::{
+    driver::{
+        Driver,
+        worker::{BUILT_IN, Limits, Pool, WorkerCommand},
+    },
+    endpoint::{self, Embedded, Endpoint, Facts},
+    engine::{self, Account, Cache, NEWEST, Version},
+    run::{self, Event, Runner, Sink, Summary},
+    rundir::RunDir,
+    suite::{Plan, Trust},
+};
+use secrecy::ExposeSecret;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use crate::data;
+
+/// Why a run could not be made, by whose turn it is.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The person's: an option, a variable or a suite file.
+    #[error("{0:#}")]
+    Usage(anyhow::Error),
+    /// The machine's.
+    #[error("{0:#}")]
+    CouldNot(anyhow::Error),
+}
+
+/// What the drivers of a run stand on; endpoints come and go in it.
+pub struct Setup {
+    run_dir: Arc<RunDir>,
+    pki: Arc<Pki>,
+    pools: Vec<Arc<Pool>>,
+    /// Plays cells.
+    pub runner: Runner,
+    stop: watch::Sender<Option<u8>>,
+}
+
+/// The version that an engine request comes to, downloading it where it must.
+///
+/// # Errors
+/// Usage, when it can't be had.
+pub async fn locate(request: Option<Version>) -> Result<Version, Failure> {
+    let account = Account::for_servers().map_err(|e| Failure::Usage(e.into()))?;
+    let cache = Cache::open(&account).map_err(|e| Failure::Usage(e.into()))?;
+    let program = engine::locate(request, &cache).await;
+    Ok(program.map_err(|e| Failure::Usage(e.into()))?.version)
+}
+
+/// The version that [`locate`] would take, without starting or fetching
+/// anything.
+#[must_use]
+pub fn engine_at_hand(request: Option<Version>) -> Version {
+    request
+        .or_else(engine::newest_installed)
+        .unwrap_or(Version {
+            major: NEWEST,
+            minor: None,
+        })
+}
+
+impl Setup {
+    /// Makes the run's folder, and knows where its drivers are: in `worker`, a
+    /// program that serves them, or in this program.
+    ///
+    /// # Errors
+    /// When there is no place to write.
+    pub fn new(worker: Option<&Path>, options: run::Options) -> anyhow::Result<Self> {
+        let run_dir = Arc::new(RunDir::create()?);
+        let pki = Arc::new(Pki::new(
+            EndpointName::new(DEFAULT_ENDPOINT)?,
+            run_dir.path().join("pki"),
+        ));
+        let homes = run_dir.path().join("homes");
+        fs::create_dir(&homes).with_context(|| format!("{} can't be made", homes.display()))?;
+        let pools = (BUILT_IN.iter())
+            .map(|driver| {
+                let command = WorkerCommand::built_in(driver, worker)?;
+                Ok(Arc::new(Pool::new(
+                    *driver,
+                    command,
+                    &homes,
+                    Limits::default(),
+                )))
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let (stop, stopped) = watch::channel(None);
+        let trust_pki = Arc::clone(&pki);
+        Ok(Self {
+            runner: Runner {
+                drivers: by_id(&pools),
+                trust_files: Arc::new(move |trust| trust_file(&trust_pki, trust)),
+                options,
+                stop: stopped,
+            },
+            run_dir,
+            pki,
+            pools,
+            stop,
+        })
+    }
+
+    /// Starts a server of a version.
+    ///
+    /// # Errors
+    /// When it doesn't start or doesn't show RDS's defaults.
+    pub async fn endpoint(&self, version: Version) -> anyhow::Result<Box<dyn Endpoint>> {
+        let embedded = Embedded::start(endpoint::Options {
+            request: Some(version),
+            defaults: data::defaults()?,
+            pki: Arc::clone(&self.pki),
+            run_dir: Arc::clone(&self.run_dir),
+        });
+        Ok(Box::new(embedded.await?))
+    }
+
+    /// Plays a plan, each engine's cells against a server of its own.
+    pub async fn play(&self, plan: &Plan, engines: &[Version], sink: &mut dyn Sink) -> Summary {
+        let started = Instant::now();
+        let mut summary = Summary::default();
+        for version in engines {
+            let cells: Vec<_> = (plan.cells.iter())
+                .filter(|cell| cell.major == version.major)
+                .cloned()
+                .collect();
+            let outcome = match self.endpoint(*version).await {
+                Ok(mut endpoint) => {
+                    let run = self.runner.run(&mut *endpoint, &cells, sink, &mut summary);
+                    run.await;
+                    endpoint.shutdown().await.map_err(anyhow::Error::from)
+                }
+                Err(error) => {
+                    let why = format!("PostgreSQL {version} can't be had: {error:#}");
+                    for result in run::broken(&cells, &why) {
+                        summary.count(&result);
+                        sink.event(&Event::CellJudged(&result));
+                    }
+                    Ok(())
+                }
+            };
+            if let Err(error) = outcome {
+                sink.event(&Event::Warning(&format!("{error:#}")));
+            }
+        }
+        summary.seconds = run::seconds(started);
+        sink.event(&Event::Finished(&summary));
+        summary
+    }
+
+    /// From now on SIGINT and SIGTERM end the run in good order, and no more
+    /// than that.
+    ///
+    /// # Errors
+    /// When the process can't listen for signals.
+    pub fn heed_signals(&self) -> anyhow::Result<()> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            let number = tokio::select! {
+                _ = interrupt.recv() => 2,
+                _ = terminate.recv() => 15,
+            };
+            eprintln!("rds-tls: interrupted; cleaning up");
+            stop.send_replace(Some(number));
+        });
+        Ok(())
+    }
+
+    /// Waits for such a signal.
+    pub async fn stopped(&self) {
+        // The sender lives as long as this setup.
+        let _ = self.stop.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Writes the logins of an endpoint where libpq looks for them by
+    /// `PGPASSFILE`, in the run's folder and for its owner alone.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn write_pass_file(&self, facts: &Facts) -> anyhow::Result<PathBuf> {
+        let path = self.run_dir.path().join("pgpass");
+        let lines: String = [&facts.master, &facts.stranger]
+            .map(|login| format!("*:*:*:{}:{}\n", login.user, login.password.expose_secret()))
+            .concat();
+        let mut file = File::options();
+        file.write(true).create_new(true).mode(0o600);
+        file.open(&path)
+            .and_then(|mut file| file.write_all(lines.as_bytes()))
+            .with_context(|| format!("{} can't be written", path.display()))?;
+        Ok(path)
+    }
+
+    /// What a shell expects of a program that a signal ended, 128 and the
+    /// signal's number; nothing where none came.
+    #[must_use]
+    pub fn interrupted(&self) -> Option<u8> {
+        self.stop.borrow().map(|number| 128 + number)
+    }
+
+    /// Ends the drivers and removes the run's folder.
+    ///
+    /// # Errors
+    /// When something is left behind.
+    pub async fn close(self) -> anyhow::Result<()> {
+        for pool in &self.pools {
+            pool.shutdown().await;
+        }
+        drop(self.runner);
+        drop(self.pools);
+        match Arc::try_unwrap(self.run_dir) {
+            Ok(run_dir) => Ok(run_dir.remove()?),
+            Err(_) => Err(anyhow!(
+                "the run's folder is still in use, and stays for the next start to remove"
+            )),
+        }
+    }
+}
+
+fn by_id(pools: &[Arc<Pool>]) -> BTreeMap<String, Arc<dyn Driver>> {
+    (pools.iter())
+        .map(|pool| (pool.id().to_owned(), Arc::clone(pool) as Arc<dyn Driver>))
+        .collect()
+}
+
+fn trust_file(pki: &Pki, trust: Trust) -> Result<PathBuf, String> {
+    let trust = match trust {
+        Trust::Root => certs_gen::Trust::Root,
+        Trust::WrongRoot => certs_gen::Trust::WrongRoot,
+        Trust::Subordinate => certs_gen::Trust::Subordinate,
+        Trust::Bundle => certs_gen::Trust::Bundle,
+        Trust::Missing => certs_gen::Trust::Missing,
+        Trust::System => return Err("`system` is a word, and no file".to_owned()),
+    };
+    let path = pki.trust(trust).map_err(|error| error.to_string())?;
+    Ok(path.to_owned())
+}

@@ -1,0 +1,136 @@
+//! The suites under `cargo test`: one trial a cell.
+//!
+//! The cells that the filters select are played first, grouped by policy and
+//! many at once, exactly as `rds-tls check` plays them; the trials then tell
+//! their verdicts. `RDS_TLS_ENGINE` names another PostgreSQL than the newest
+//! installed, or several.
+
+use std::{
+    collections::HashMap,
+    env,
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+};
+
+use anyhow::Context;
+use harness::{
+    engine::Version,
+    judge::Verdict,
+    report,
+    run::{CellResult, Event, Options, Sink},
+    suite::{Claims, Data, Plan, Selection},
+};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use suites::{Setup, data, engine_at_hand, locate};
+
+type Results = Arc<OnceLock<HashMap<String, CellResult>>>;
+
+fn main() -> ExitCode {
+    harness::driver::worker::serve_if_asked(env::args_os());
+    match run(&Arguments::from_args()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("conformance: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
+    let data = data::load(None)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let engines = runtime.block_on(engines(args.list))?;
+    let majors: Vec<u16> = engines.iter().map(|engine| engine.major).collect();
+    let mut plan = Plan::new(&data, &majors, &Selection::default())?;
+    let results = Results::default();
+    let trials = trials(&plan, &data, &results);
+    if args.list {
+        return Ok(libtest_mimic::run(args, trials).exit_code());
+    }
+    let mut selected = trials.iter().map(|trial| !args.is_filtered_out(trial));
+    plan.cells.retain(|_| selected.next() == Some(true));
+    drop(selected);
+    let interrupted = if plan.cells.is_empty() {
+        None
+    } else {
+        runtime.block_on(play(&plan, &engines, &results))?
+    };
+    let conclusion = libtest_mimic::run(args, trials);
+    Ok(interrupted.map_or(conclusion.exit_code(), ExitCode::from))
+}
+
+async fn engines(list: bool) -> anyhow::Result<Vec<Version>> {
+    let requests: Vec<Version> = match env::var("RDS_TLS_ENGINE") {
+        Ok(names) if !names.is_empty() => (names.split(','))
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .with_context(|| format!("RDS_TLS_ENGINE is «{names}»"))?,
+        _ => Vec::new(),
+    };
+    if list {
+        let none = [engine_at_hand(None)];
+        return Ok(if requests.is_empty() {
+            none.into()
+        } else {
+            requests
+        });
+    }
+    let mut engines = Vec::new();
+    for request in requests {
+        engines.push(locate(Some(request)).await?);
+    }
+    if engines.is_empty() {
+        engines.push(locate(None).await?);
+    }
+    Ok(engines)
+}
+
+async fn play(plan: &Plan, engines: &[Version], results: &Results) -> anyhow::Result<Option<u8>> {
+    let setup = Setup::new(None, Options::default())?;
+    setup.heed_signals()?;
+    let mut collect = Collect::default();
+    setup.play(plan, engines, &mut collect).await;
+    let interrupted = setup.interrupted();
+    let _ = results.set(collect.0);
+    setup.close().await?;
+    Ok(interrupted)
+}
+
+#[derive(Default)]
+struct Collect(HashMap<String, CellResult>);
+
+impl Sink for Collect {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::CellJudged(result) => {
+                self.0.insert(result.cell.id.clone(), (*result).clone());
+            }
+            Event::Warning(what) => eprintln!("warning: {what}"),
+            _ => {}
+        }
+    }
+}
+
+fn trials(plan: &Plan, data: &Data, results: &Results) -> Vec<Trial> {
+    let claims = Arc::new(data.claims.clone());
+    (plan.cells.iter())
+        .map(|cell| {
+            let (id, claims, results) = (cell.id.clone(), claims.clone(), results.clone());
+            Trial::ignorable_test(cell.id.clone(), move || tell(&id, &claims, &results))
+        })
+        .collect()
+}
+
+fn tell(id: &str, claims: &Claims, results: &Results) -> Result<Completion, Failed> {
+    let result = results.get().and_then(|results| results.get(id));
+    let Some(result) = result else {
+        return Err("the cell was not played".into());
+    };
+    match &result.verdict {
+        Verdict::Pass | Verdict::Known { .. } => Ok(Completion::Completed),
+        Verdict::Skipped(why) => Ok(Completion::ignored_with(why)),
+        Verdict::Fail(_) | Verdict::Broken(_) => {
+            Err(report::in_full(result, claims).join("\n").into())
+        }
+    }
+}

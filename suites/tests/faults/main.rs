@@ -1,0 +1,317 @@
+//! Every check can fail: faults are planted one at a time in a real server or a
+//! real driver, and the run names the cells that they touch, and no others.
+//!
+//! Which cells those are is read off the truth tables themselves: a server that
+//! behaves as another policy would must fail where the two policies' rows
+//! differ.
+
+mod planted;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use harness::{
+    driver::Driver,
+    engine::Version,
+    judge::Verdict,
+    policy::{Leaf, Policy},
+    run::{CellResult, Event, Options, Sink, Summary},
+    suite::{Cell, Data, Expectation, Plan, Selection},
+};
+use planted::{Altered, Careless, Forgetful};
+use rstest::rstest;
+use suites::{Setup, data, locate};
+
+/// A policy as another: what the server does instead of what it is told.
+type Alter = fn(&Policy) -> Policy;
+
+/// A driver as another.
+type Wrap = fn(Arc<dyn Driver>) -> Arc<dyn Driver>;
+
+fn lets_plaintext_in(policy: &Policy) -> Policy {
+    Policy {
+        force_ssl: Some(false),
+        ..policy.clone()
+    }
+}
+
+fn shows_another_name(policy: &Policy) -> Policy {
+    Policy {
+        leaf: Leaf::Other,
+        ..policy.clone()
+    }
+}
+
+fn turns_tls_off(policy: &Policy) -> Policy {
+    Policy {
+        ssl: Some(false),
+        ..policy.clone()
+    }
+}
+
+fn has_a_bad_cipher_list(policy: &Policy) -> Policy {
+    Policy {
+        ciphers: Some("NO-SUCH-CIPHER".to_owned()),
+        ..policy.clone()
+    }
+}
+
+#[rstest]
+#[case::pg_hba_lets_plaintext_in(lets_plaintext_in, "/force-ssl/", "/both/")]
+#[case::the_leaf_is_for_another_name(shows_another_name, "/right", "/other")]
+#[case::tls_is_off(turns_tls_off, "/both/", "/off/")]
+fn a_server_that_behaves_as_another_fails_where_their_rows_differ(
+    #[case] alter: Alter,
+    #[case] told: &str,
+    #[case] does: &str,
+) {
+    let data = data::load(None).unwrap();
+    let (cells, results, summary) = play(
+        &data,
+        &["sslmode/"],
+        |cell| {
+            // Under `off` there is no certificate to be another's.
+            cell.id.contains(told) && !(told == "/right" && cell.id.contains("/off/"))
+        },
+        Plant::server(alter),
+    );
+    let touched: BTreeSet<&str> = (cells.iter())
+        .filter(|cell| rows_differ(&data, cell, told, does))
+        .map(|cell| cell.id.as_str())
+        .collect();
+    let failed: BTreeSet<&str> = (results.iter())
+        .filter(|result| matches!(result.verdict, Verdict::Fail(_)))
+        .map(|result| result.cell.id.as_str())
+        .collect();
+    assert!(!touched.is_empty() && touched.len() < cells.len());
+    assert_eq!(failed, touched);
+    assert_eq!((summary.broken, summary.exit_code()), (0, 1));
+}
+
+#[test]
+fn a_reload_that_the_server_refuses_breaks_the_group_and_fails_nothing() {
+    let data = data::load(None).unwrap();
+    let plant = Plant::server(has_a_bad_cipher_list);
+    let (cells, results, summary) =
+        play(&data, &["sslmode/libpq/both/verify-full"], |_| true, plant);
+    assert_eq!((summary.broken, summary.exit_code()), (cells.len(), 3));
+    for result in &results {
+        let Verdict::Broken(why) = &result.verdict else {
+            panic!("{}: {:?}", result.cell.id, result.verdict);
+        };
+        assert!(why.contains("policy can't be applied"), "{why}");
+    }
+}
+
+#[test]
+fn a_driver_that_ignores_its_trust_anchors_fails_where_they_matter() {
+    let data = data::load(None).unwrap();
+    let plant = Plant::driver(|driver| Arc::new(Careless(driver)));
+    let filters = ["libpq/both/verify-ca", "libpq/both/verify-full"];
+    let (cells, results, summary) = play(&data, &filters, |cell| !is_refused_unparsed(cell), plant);
+    for (cell, result) in cells.iter().zip(&results) {
+        let Expectation::See { said, .. } = &cell.expects else {
+            continue;
+        };
+        let encrypted = said.to_string() == "encrypted";
+        match &result.verdict {
+            Verdict::Pass => assert!(encrypted, "{} passes", cell.id),
+            Verdict::Fail(differences) => {
+                let named = format!("expected {said}, observed encrypted");
+                assert!(differences.contains(&named), "{}: {differences:?}", cell.id);
+            }
+            other => panic!("{}: {other:?}", cell.id),
+        }
+    }
+    assert!(summary.pass > 0 && summary.fail > summary.pass);
+}
+
+#[test]
+fn a_driver_that_forgets_sslmode_in_a_uri_fails_in_the_uri_cells() {
+    let data = data::load(None).unwrap();
+    let plant = Plant::driver(|driver| Arc::new(Forgetful(driver)));
+    let (_, results, _) = play(&data, &["connection-string/libpq"], |_| true, plant);
+    let failed: Vec<&str> = (results.iter())
+        .filter(|result| result.verdict != Verdict::Pass)
+        .map(|result| result.cell.case.id.as_str())
+        .collect();
+    // The default is prefer: against this server, plaintext modes alone differ.
+    assert_eq!(
+        failed,
+        [
+            "connection-string/libpq/uri/allow",
+            "connection-string/libpq/uri/disable"
+        ]
+    );
+}
+
+#[test]
+fn a_refusal_in_other_words_fails() {
+    let mut files = data::built_in();
+    for file in &mut files {
+        file.text = file
+            .text
+            .replace("no encryption'", "no encrypted'")
+            .replace("SSL off'", "SSL of'");
+    }
+    let data = Data::parse(&files).unwrap();
+    let (cells, results, _) = play(
+        &data,
+        &["force_ssl/"],
+        |cell| cell.id.contains("/plaintext/"),
+        Plant::default(),
+    );
+    assert!(!cells.is_empty());
+    for result in &results {
+        let Verdict::Fail(differences) = &result.verdict else {
+            panic!("{}: {:?}", result.cell.id, result.verdict);
+        };
+        assert!(
+            differences[0].starts_with("expected the wording"),
+            "{differences:?}"
+        );
+    }
+}
+
+#[rstest]
+#[case::exactly_as_recorded("refused authorise hba 28000  startup error:28000", "known", 0)]
+#[case::otherwise_than_recorded("encrypted  sslrequest S hello tls", "fail", 1)]
+fn a_known_divergence_is_known_only_as_recorded(
+    #[case] seen: &str,
+    #[case] verdict: &str,
+    #[case] exit_code: u8,
+) {
+    // The row is made wrong, so that what the server does diverges from it.
+    let id = "sslmode/tokio-postgres-notls/force-ssl/disable";
+    let data = with_known(id, seen, |text| {
+        text.replace(
+            "force-ssl       unset,disable,prefer  -> refused authorise hba 28000  startup error:28000",
+            "force-ssl       unset,disable,prefer  -> plaintext  startup",
+        )
+    });
+    let (_, results, summary) = play(&data, &[id], |_| true, Plant::default());
+    assert_eq!(harness::report::verdict(&results[0].verdict), verdict);
+    assert_eq!(summary.exit_code(), exit_code);
+}
+
+#[test]
+fn a_known_divergence_that_is_gone_fails() {
+    let id = "sslmode/tokio-postgres-notls/force-ssl/disable";
+    let data = with_known(id, "plaintext  startup", str::to_owned);
+    let (_, results, _) = play(&data, &[id], |_| true, Plant::default());
+    let Verdict::Fail(differences) = &results[0].verdict else {
+        panic!("{:?}", results[0].verdict);
+    };
+    assert!(
+        differences[0].contains("take the entry out"),
+        "{differences:?}"
+    );
+}
+
+fn with_known(id: &str, seen: &str, edit: impl Fn(&str) -> String) -> Data {
+    let mut files = data::built_in();
+    for file in &mut files {
+        match file.name.as_str() {
+            "known.toml" => {
+                file.text = format!(
+                    "[[known]]\ncells = \"{id}\"\nreason = \"a test\"\nlink = \"here\"\nseen = \"{seen}\"\n"
+                );
+            }
+            "cases/sslmode.toml" => file.text = edit(&file.text),
+            _ => {}
+        }
+    }
+    Data::parse(&files).unwrap()
+}
+
+/// What is planted: nothing, in the server, or in the drivers.
+#[derive(Clone, Copy, Default)]
+struct Plant {
+    server: Option<Alter>,
+    driver: Option<Wrap>,
+}
+
+impl Plant {
+    fn server(alter: Alter) -> Self {
+        Self {
+            server: Some(alter),
+            driver: None,
+        }
+    }
+
+    fn driver(wrap: Wrap) -> Self {
+        Self {
+            server: None,
+            driver: Some(wrap),
+        }
+    }
+}
+
+/// Plays the selected cells with a fault planted; results in the cells' order.
+#[tokio::main]
+async fn play(
+    data: &Data,
+    filters: &[&str],
+    takes: impl Fn(&Cell) -> bool,
+    plant: Plant,
+) -> (Vec<Cell>, Vec<CellResult>, Summary) {
+    let version: Version = locate(None).await.unwrap();
+    let selection = Selection {
+        filters: filters.iter().map(|&part| part.to_owned()).collect(),
+        ..Selection::default()
+    };
+    let mut cells = Plan::new(data, &[version.major], &selection).unwrap().cells;
+    cells.retain(takes);
+    let worker = env!("CARGO_BIN_EXE_rds-tls");
+    let mut setup = Setup::new(Some(worker.as_ref()), Options::default()).unwrap();
+    if let Some(wrap) = plant.driver {
+        for driver in setup.runner.drivers.values_mut() {
+            *driver = wrap(Arc::clone(driver));
+        }
+    }
+    let mut endpoint = setup.endpoint(version).await.unwrap();
+    if let Some(alter) = plant.server {
+        endpoint = Box::new(Altered {
+            inner: endpoint,
+            alter,
+        });
+    }
+    let mut collect = Collect::default();
+    let mut summary = Summary::default();
+    setup
+        .runner
+        .run(&mut *endpoint, &cells, &mut collect, &mut summary)
+        .await;
+    endpoint.shutdown().await.unwrap();
+    setup.close().await.unwrap();
+    let mut results = collect.0;
+    results.sort_by_key(|result| cells.iter().position(|cell| cell.id == result.cell.id));
+    (cells, results, summary)
+}
+
+#[derive(Default)]
+struct Collect(Vec<CellResult>);
+
+impl Sink for Collect {
+    fn event(&mut self, event: &Event) {
+        if let Event::CellJudged(result) = event {
+            self.0.push((*result).clone());
+        }
+    }
+}
+
+/// Whether the tables expect something else of the same cell under another
+/// value of an axis.
+fn rows_differ(data: &Data, cell: &Cell, told: &str, does: &str) -> bool {
+    let id = cell.case.id.replace(told, does);
+    let other = (data.cases.iter())
+        .find(|case| case.id == id)
+        .and_then(|case| case.at(cell.major))
+        .unwrap_or_else(|| panic!("no cell {id}"));
+    harness::report::expected(cell) != harness::report::expected(&other)
+}
+
+fn is_refused_unparsed(cell: &Cell) -> bool {
+    harness::report::expected(cell)
+        .outcome
+        .starts_with("refused parse")
+}

@@ -1,0 +1,157 @@
+//! What is wrong with options and suite files is told with the way out, and
+//! exit code 2.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use rstest::rstest;
+use tempfile::TempDir;
+
+fn rds_tls(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+#[rstest]
+#[case(&["check", "--drivers", "no-such"], "unknown driver `no-such`; valid: libpq, ")]
+#[case(&["check", "--suite", "no-such"], "unknown suite `no-such`; valid: connection-string, ")]
+#[case(&["check", "no-such-cell"], "no cell is selected")]
+#[case(&["check", "--engine", "9"], "\"9\" is no version of PostgreSQL from 10 on")]
+#[case(&["check", "--engine", "17.99"], "17.99")]
+#[case(&["check", "--engine", "x"], "invalid value 'x' for '--engine")]
+#[case(&["check", "--jobs", "0"], "a number of 1 or more")]
+#[case(&["check", "--json", "/no-such/run.json"], "/no-such/run.json can't be written")]
+#[case(&["check", "--suites-from", "/no-such"], "/no-such/")]
+#[case(&["explain", "no-such-cell"], "no cell is called no-such-cell")]
+#[case(&["explain", "sslmode/libpq/both/disable/none/right@9"], "engines 10 to 18")]
+fn a_wrong_option_is_named(#[case] arguments: &[&str], #[case] says: &str) {
+    let output = rds_tls(arguments);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains(says), "{error}");
+}
+
+#[rstest]
+#[case::key(
+    "cases/sslmode.toml",
+    "force-ssl = { force_ssl = true }",
+    "force-ssl = { force_tls = true }",
+    "cases/sslmode.toml:8: unknown field `force_tls`, expected one of `force_ssl`"
+)]
+#[case::driver(
+    "cases/sslmode.toml",
+    "drivers = [\"libpq\"]",
+    "drivers = [\"libqp\"]",
+    "cases/sslmode.toml:48: unknown driver `libqp`; valid: libpq, "
+)]
+#[case::sslmode(
+    "cases/sslmode.toml",
+    "sslmode = \"verify-ca\"",
+    "sslmode = \"verify_ca\"",
+    "cases/sslmode.toml:18: unknown sslmode `verify_ca`; valid: allow, disable, "
+)]
+#[case::outcome(
+    "cases/connection-string.toml",
+    "disable,allow                                 -> plaintext",
+    "disable,allow  -> plain",
+    "cases/connection-string.toml:25: unknown outcome `plain`; valid: plaintext, encrypted, "
+)]
+#[case::wire(
+    "cases/connection-string.toml",
+    "plaintext  startup",
+    "plaintext  begin",
+    "cases/connection-string.toml:25: unknown wire word `begin`"
+)]
+#[case::axis_value(
+    "cases/connection-string.toml",
+    "disable,allow  ",
+    "disable,alow  ",
+    "cases/connection-string.toml:25: unknown axis value `alow`; valid: allow, "
+)]
+#[case::claim(
+    "cases/force_ssl.toml",
+    "claim = \"RDS-TLS-07\"",
+    "claim = \"RDS-TLS-99\"",
+    "unknown claim `RDS-TLS-99`; valid: RDS-TLS-01, "
+)]
+#[case::no_row(
+    "cases/connection-string.toml",
+    "*     disable,allow  ",
+    "*     disable  ",
+    "cell connection-string/libpq/key-value/allow@10 is matched by no row"
+)]
+#[case::two_rows(
+    "cases/connection-string.toml",
+    "unset,prefer,require,verify-ca,verify-full",
+    "unset,prefer,require,verify-ca,verify-full,allow",
+    "cell connection-string/libpq/key-value/allow@10 is matched by the rows on lines 25, 26"
+)]
+#[case::idle_row(
+    "cases/connection-string.toml",
+    "*     disable                      -> plaintext              startup",
+    "*     disable                      -> plaintext              startup\n*     disable  -> encrypted  sslrequest S hello tls  since 19",
+    "the row matches no cell"
+)]
+#[case::twin(
+    "cases/connection-string.toml",
+    "drivers = [\"tokio-postgres-notls\"]",
+    "drivers = [\"libpq\"]",
+    "stands in two tables"
+)]
+#[case::idle_known(
+    "known.toml",
+    "# Recorded",
+    "[[known]]\ncells = \"sslmode/libpq/no-such/*\"\nreason = \"\"\nlink = \"\"\nseen = \"plaintext  startup\"\n# Recorded",
+    "known.toml:2: `sslmode/libpq/no-such/*` matches no cell"
+)]
+#[case::configuration(
+    "cases/sslmode.toml",
+    "configuration = \"stack\"",
+    "configuration = \"stacks\"",
+    "unknown configuration `stacks`; valid: default, stack, "
+)]
+#[case::no_toml("claims.toml", "[[claim]]", "[[claim", "claims.toml:")]
+fn a_wrong_suite_file_is_named_with_its_line(
+    #[case] file: &str,
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] says: &str,
+) {
+    let folder = copy_of_suites();
+    let path = folder.path().join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file} has no `{from}`");
+    fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    let output = rds_tls(&["list", "--suites-from", folder.path().to_str().unwrap()]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains(says), "{error}");
+}
+
+#[test]
+fn an_unchanged_copy_of_the_suites_lists_the_same_cells() {
+    let folder = copy_of_suites();
+    let copy = rds_tls(&["list", "--suites-from", folder.path().to_str().unwrap()]);
+    assert_eq!(copy.stdout, rds_tls(&["list"]).stdout);
+}
+
+fn copy_of_suites() -> TempDir {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let to = tempfile::tempdir().unwrap();
+    for name in ["claims.toml", "known.toml"] {
+        fs::copy(from.join(name), to.path().join(name)).unwrap();
+    }
+    for sub in ["cases", "drivers"] {
+        fs::create_dir(to.path().join(sub)).unwrap();
+        for entry in fs::read_dir(from.join(sub)).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), to.path().join(sub).join(entry.file_name())).unwrap();
+        }
+    }
+    to
+}
