@@ -6,6 +6,7 @@ use crate::{
     error::Error,
     issue::self_signed,
     keys::{Holder, KeyKind, Keys},
+    pki::pem,
     profile::{self, Validity},
     subject::{root_2019_name, root_name, subject},
 };
@@ -53,20 +54,20 @@ const REGIONS: [&str; 34] = [
 ///
 /// # Errors
 /// When a key or a certificate can't be made.
-pub(crate) fn bundle(keys: &Keys, region: &str, root_pem: &str) -> Result<String, Error> {
+pub(crate) fn bundle(keys: &Keys, region: &str, root_pem: Vec<u8>) -> Result<Vec<u8>, Error> {
     let mut certificates = strangers(keys, region)?;
-    certificates.insert(certificates.len() / 2, root_pem.to_owned());
+    certificates.insert(certificates.len() / 2, root_pem);
     Ok(certificates.concat())
 }
 
 /// Three roots a region, PEM each: of 2019, RSA2048 G1 and ECC384 G1. The
 /// endpoint's own region goes without RSA2048 G1, whose name the right root
 /// bears.
-fn strangers(keys: &Keys, own_region: &str) -> Result<Vec<String>, Error> {
+fn strangers(keys: &Keys, own_region: &str) -> Result<Vec<Vec<u8>>, Error> {
     let mut roots = Vec::new();
     for region in REGIONS {
         roots.push((root_2019_name(region), Validity::EXPIRED, KeyKind::Rsa2048));
-        for kind in KeyKind::ALL {
+        for kind in [KeyKind::Rsa2048, KeyKind::EcdsaP384] {
             if region != own_region || kind != KeyKind::Rsa2048 {
                 roots.push((root_name(region, kind.name()), Validity::ROOT, kind));
             }
@@ -87,12 +88,12 @@ pub(crate) fn stranger(
     name: &str,
     validity: Validity,
     kind: KeyKind,
-) -> Result<String, Error> {
+) -> Result<Vec<u8>, Error> {
     let params = profile::authority(
         subject(Some(name)),
         validity,
         BasicConstraints::Unconstrained,
     )?;
     let key = keys.get(Holder::Stranger, kind)?;
-    Ok(self_signed(&params, key)?.pem())
+    pem(&self_signed(&params, key)?)
 }

@@ -74,6 +74,18 @@ impl EndpointName {
     }
 }
 
+impl EndpointName {
+    /// `*` in the place of the first `labels` labels; `*` alone where there are
+    /// no more.
+    pub(crate) fn wildcard(&self, labels: usize) -> String {
+        let rest = self.0.split('.').skip(labels);
+        std::iter::once("*")
+            .chain(rest)
+            .collect::<Vec<_>>()
+            .join(".")
+    }
+}
+
 impl fmt::Display for EndpointName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

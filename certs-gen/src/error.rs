@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use crate::endpoint::DEFAULT_ENDPOINT;
+use openssl::error::ErrorStack;
+
+use crate::{endpoint::DEFAULT_ENDPOINT, leaf::Leaf};
 
 /// Why a certificate, a key or a file could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,18 @@ pub enum Error {
     NotADnsName {
         /// The name as given.
         name: String,
+    },
+    /// The endpoint's name is longer than a common name may be, and the leaf has
+    /// no other place for it.
+    #[error(
+        "`{name}` is too long to be the common name of the leaf `{leaf}`, which has no SAN; \
+         give a name of at most 64 characters, or another leaf"
+    )]
+    NameTooLong {
+        /// The name.
+        name: String,
+        /// The leaf.
+        leaf: Leaf,
     },
     /// A file that was to be written is there: nothing is ever overwritten.
     #[error("{} exists already; remove it or choose another folder", path.display())]
@@ -36,16 +50,16 @@ pub enum Error {
     Key {
         /// Whose key, and of which kind.
         key: String,
-        /// The generator's reason.
-        source: rcgen::Error,
+        /// OpenSSL's reason.
+        source: ErrorStack,
     },
     /// A certificate could not be made.
-    #[error("cannot issue the certificate of {subject}")]
+    #[error("cannot issue the certificate of {subject}: {why}")]
     Certificate {
         /// Its subject's common name, or words that say that it has none.
         subject: String,
         /// The generator's reason.
-        source: rcgen::Error,
+        why: String,
     },
     /// The system gave no random bytes for a serial number.
     #[error("the system's random number generator failed")]

@@ -24,7 +24,7 @@ pub(crate) enum Readers {
 /// # Errors
 /// [`Error::Exists`] where there is such a file, [`Error::Write`] for all else;
 /// no file is left behind then.
-pub(crate) fn write_new(path: &Path, content: &str, readers: Readers) -> Result<(), Error> {
+pub(crate) fn write_new(path: &Path, content: &[u8], readers: Readers) -> Result<(), Error> {
     write(path, content, readers).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => Error::Exists {
             path: path.to_owned(),
@@ -36,14 +36,14 @@ pub(crate) fn write_new(path: &Path, content: &str, readers: Readers) -> Result<
     })
 }
 
-fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
+fn write(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new()
         .prefix(".certs-gen-")
         .permissions(Permissions::from_mode(readers as u32))
         .tempfile_in(folder)?;
-    file.write_all(content.as_bytes())?;
+    file.write_all(content)?;
     file.persist_noclobber(path)?;
     Ok(())
 }
@@ -56,9 +56,9 @@ mod tests {
     fn a_file_that_is_there_stays_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/down.pem");
-        write_new(&path, "first", Readers::Owner).unwrap();
+        write_new(&path, b"first", Readers::Owner).unwrap();
 
-        let error = write_new(&path, "second", Readers::Owner).unwrap_err();
+        let error = write_new(&path, b"second", Readers::Owner).unwrap_err();
 
         assert!(matches!(&error, Error::Exists { path: p } if *p == path));
         assert_eq!(fs::read_to_string(&path).unwrap(), "first");
@@ -71,7 +71,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         let path = folder.path().join("file/under.pem");
-        let error = write_new(&path, "", Readers::Everyone).unwrap_err();
+        let error = write_new(&path, b"", Readers::Everyone).unwrap_err();
         assert!(
             error.to_string().contains(path.to_str().unwrap()),
             "{error}"

@@ -24,6 +24,7 @@ mod trust;
 
 pub use endpoint::{DEFAULT_ENDPOINT, EndpointName};
 pub use error::Error;
-pub use leaf::Leaf;
+pub use keys::KeyKind;
+pub use leaf::{ADDRESS, Leaf};
 pub use pki::{Pki, ServerFiles};
 pub use trust::Trust;

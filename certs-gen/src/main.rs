@@ -55,11 +55,12 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
     let endpoint = EndpointName::new(&arguments.host)?;
-    for file in &FILES {
-        make_room(&arguments.out.join(file.name), arguments.force)?;
+    let files = files();
+    for file in &files {
+        make_room(&arguments.out.join(&file.name), arguments.force)?;
     }
     let pki = Pki::new(endpoint, &arguments.out);
-    for file in &FILES {
+    for file in &files {
         let path = (file.make)(&pki)?;
         // The files are what was asked for: write on when nobody reads.
         let _ = writeln!(io::stdout(), "{}: {}", path.display(), file.purpose);
@@ -85,45 +86,47 @@ fn make_room(path: &Path, force: bool) -> Result<(), Error> {
 
 /// A file to write.
 struct File {
-    name: &'static str,
+    name: String,
     purpose: &'static str,
     make: fn(&Pki) -> Result<&Path, Error>,
 }
 
-const FILES: [File; 7] = [
-    File {
-        name: Trust::Root.file(),
-        purpose: "the root, for clients to trust (sslrootcert) and for the server (ssl_ca_file)",
-        make: |pki| pki.trust(Trust::Root),
-    },
-    File {
-        name: Trust::Subordinate.file(),
-        purpose: "the subordinate CA alone, which clients should not trust",
-        make: |pki| pki.trust(Trust::Subordinate),
-    },
-    File {
-        name: Leaf::Right.chain_file(),
-        purpose: "the server's certificates (ssl_cert_file): leaf, subordinate CA, root",
-        make: |pki| Ok(&pki.server(Leaf::Right)?.chain),
-    },
-    File {
-        name: Leaf::Right.key_file(),
-        purpose: "the server's private key (ssl_key_file)",
-        make: |pki| Ok(&pki.server(Leaf::Right)?.key),
-    },
-    File {
-        name: Leaf::Other.chain_file(),
-        purpose: "the same for another endpoint's name, which verify-full must refuse; same key",
-        make: |pki| Ok(&pki.server(Leaf::Other)?.chain),
-    },
-    File {
-        name: Trust::WrongRoot.file(),
-        purpose: "another region's root, which clients must find no chain to",
-        make: |pki| pki.trust(Trust::WrongRoot),
-    },
-    File {
-        name: Trust::Bundle.file(),
-        purpose: "a look-alike of RDS's global bundle: the root among 100 others, an expired one first",
-        make: |pki| pki.trust(Trust::Bundle),
-    },
-];
+fn files() -> [File; 7] {
+    [
+        File {
+            name: Trust::Root.file().to_owned(),
+            purpose: "the root, for clients to trust (sslrootcert) and for the server (ssl_ca_file)",
+            make: |pki| pki.trust(Trust::Root),
+        },
+        File {
+            name: Trust::Subordinate.file().to_owned(),
+            purpose: "the subordinate CA alone, which clients should not trust",
+            make: |pki| pki.trust(Trust::Subordinate),
+        },
+        File {
+            name: Leaf::Right.chain_file(),
+            purpose: "the server's certificates (ssl_cert_file): leaf, subordinate CA, root",
+            make: |pki| Ok(&pki.server(Leaf::Right)?.chain),
+        },
+        File {
+            name: Leaf::Right.key().server_file().to_owned(),
+            purpose: "the server's private key (ssl_key_file)",
+            make: |pki| Ok(&pki.server(Leaf::Right)?.key),
+        },
+        File {
+            name: Leaf::Other.chain_file(),
+            purpose: "the same for another endpoint's name, which verify-full must refuse; same key",
+            make: |pki| Ok(&pki.server(Leaf::Other)?.chain),
+        },
+        File {
+            name: Trust::WrongRoot.file().to_owned(),
+            purpose: "another region's root, which clients must find no chain to",
+            make: |pki| pki.trust(Trust::WrongRoot),
+        },
+        File {
+            name: Trust::Bundle.file().to_owned(),
+            purpose: "a look-alike of RDS's global bundle: the root among 100 others, an expired one first",
+            make: |pki| pki.trust(Trust::Bundle),
+        },
+    ]
+}

@@ -4,18 +4,19 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use once_cell::sync::OnceCell;
-use rcgen::{BasicConstraints, Certificate, CertificateParams, Issuer, KeyPair};
+use openssl::{error::ErrorStack, x509::X509};
+use rcgen::{BasicConstraints, CertificateParams, Issuer};
 
 use crate::{
     bundle::{bundle, stranger},
     endpoint::EndpointName,
     error::Error,
     file::{Readers, write_new},
-    issue::{self_signed, signed_by},
-    keys::{Holder, KeyKind, Keys},
-    leaf::{Leaf, Link, Shape},
+    issue::{as_v1, self_signed, signed_by},
+    keys::{Holder, Key, KeyKind, Keys},
+    leaf::{Form, Leaf, Link, Shape},
     profile::{self, Validity},
-    subject::{root_name, subject, subordinate_name},
+    subject::{fits_common_name, root_name, subject, subordinate_name},
     trust::Trust,
 };
 
@@ -36,6 +37,7 @@ pub struct Pki {
     keys: Keys,
     root: OnceCell<Authority>,
     subordinate: OnceCell<Authority>,
+    expired_subordinate: OnceCell<Authority>,
     servers: [OnceCell<ServerFiles>; Leaf::ALL.len()],
     server_keys: [OnceCell<PathBuf>; KeyKind::ALL.len()],
     trusts: [OnceCell<PathBuf>; Trust::ALL.len()],
@@ -44,8 +46,7 @@ pub struct Pki {
 /// What a server needs to present a [`Leaf`], PEM each.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServerFiles {
-    /// The certificates that it sends: leaf, subordinate CA, root
-    /// (`ssl_cert_file`).
+    /// The certificates that it sends, the leaf first (`ssl_cert_file`).
     pub chain: PathBuf,
     /// The leaf's private key, PKCS #8, mode 0600 and the caller's own
     /// (`ssl_key_file`). The same file for all leaves with that kind of key.
@@ -57,7 +58,7 @@ pub struct ServerFiles {
 /// A CA that can issue: its certificate, and what it was made of.
 struct Authority {
     params: CertificateParams,
-    certificate: Certificate,
+    certificate: X509,
 }
 
 impl Pki {
@@ -72,6 +73,7 @@ impl Pki {
             keys: Keys::default(),
             root: OnceCell::new(),
             subordinate: OnceCell::new(),
+            expired_subordinate: OnceCell::new(),
             servers: Default::default(),
             server_keys: Default::default(),
             trusts: Default::default(),
@@ -110,6 +112,26 @@ impl Pki {
             .map(PathBuf::as_path)
     }
 
+    /// The server's private key of a kind, PKCS #8 PEM, mode 0600 and the
+    /// caller's own (`ssl_key_file`).
+    ///
+    /// # Errors
+    /// When the key can't be made or the file can't be written.
+    pub fn server_key(&self, kind: KeyKind) -> Result<&Path, Error> {
+        self.server_keys[kind as usize]
+            .get_or_try_init(|| {
+                let path = self.folder.join(kind.server_file());
+                let key = self.keys.get(Holder::Server, kind)?;
+                let pem = key.pem().map_err(|source| Error::Key {
+                    key: format!("{} {}", Holder::Server, kind.name()),
+                    source,
+                })?;
+                write_new(&path, &pem, Readers::Owner)?;
+                Ok(path)
+            })
+            .map(PathBuf::as_path)
+    }
+
     fn make_server(&self, leaf: Leaf) -> Result<ServerFiles, Error> {
         let shape = leaf.shape();
         self.keys.prepare(&[
@@ -117,72 +139,90 @@ impl Pki {
             (Holder::Subordinate, CA_KIND),
             (Holder::Server, shape.key),
         ])?;
-        let certificate = self.make_leaf(shape)?;
-        let mut pem = String::new();
+        let certificate = self.make_leaf(leaf)?;
+        let mut chain_pem = Vec::new();
         for link in shape.sends {
-            pem += &match link {
-                Link::Leaf => certificate.pem(),
-                Link::Subordinate => self.subordinate()?.certificate.pem(),
-                Link::Root => self.root()?.certificate.pem(),
-            };
+            chain_pem.extend(pem(match link {
+                Link::Leaf => &certificate,
+                Link::Subordinate => &self.subordinate()?.certificate,
+                Link::ExpiredSubordinate => &self.expired_subordinate()?.certificate,
+                Link::Root => &self.root()?.certificate,
+            })?);
         }
         let chain = self.folder.join(leaf.chain_file());
-        write_new(&chain, &pem, Readers::Everyone)?;
+        write_new(&chain, &chain_pem, Readers::Everyone)?;
+        let der = certificate.to_der().map_err(unusable(leaf.name()))?;
         Ok(ServerFiles {
             chain,
-            key: self.server_key(leaf)?.to_owned(),
-            leaf_sha256: sha256(certificate.der()),
+            key: self.server_key(shape.key)?.to_owned(),
+            leaf_sha256: sha256(&der),
         })
     }
 
-    fn make_leaf(&self, shape: &Shape) -> Result<Certificate, Error> {
+    fn make_leaf(&self, leaf: Leaf) -> Result<X509, Error> {
+        let shape = leaf.shape();
+        let params = self.leaf_params(leaf, shape)?;
+        let key = self.keys.get(Holder::Server, shape.key)?;
+        let issuer_key = self.keys.get(Holder::Subordinate, CA_KIND)?;
+        if let Form::SelfSigned = shape.form {
+            return self_signed(&params, key);
+        }
+        let issued = signed_by(&params, key, &self.subordinate()?.issuer(issuer_key))?;
+        match shape.form {
+            Form::V1 => as_v1(&issued, issuer_key).map_err(unusable(leaf.name())),
+            Form::EndEntity | Form::Authority | Form::SelfSigned => Ok(issued),
+        }
+    }
+
+    fn leaf_params(&self, leaf: Leaf, shape: &Shape) -> Result<CertificateParams, Error> {
         let common_name = shape.common_name.map(|name| name.of(&self.endpoint));
+        if shape.alt_names.is_empty() && !common_name.as_deref().is_some_and(fits_common_name) {
+            return Err(Error::NameTooLong {
+                name: common_name.unwrap_or_default(),
+                leaf,
+            });
+        }
         let alt_names = shape
             .alt_names
             .iter()
             .map(|name| name.alt_name(&self.endpoint))
             .collect::<Result<_, _>>()
-            .map_err(|source| Error::Certificate {
-                subject: shape.chain_file.to_owned(),
-                source,
+            .map_err(|error| Error::Certificate {
+                subject: leaf.name().to_owned(),
+                why: error.to_string(),
             })?;
-        let params = profile::end_entity(
+        let mut params = profile::end_entity(
             subject(common_name.as_deref()),
             alt_names,
             shape.validity,
+            shape.key,
             shape.extended_key_usages,
         )?;
-        let key = self.keys.get(Holder::Server, shape.key)?;
-        let issuer_key = self.keys.get(Holder::Subordinate, CA_KIND)?;
-        signed_by(&params, key, &self.subordinate()?.issuer(issuer_key))
-    }
-
-    fn server_key(&self, leaf: Leaf) -> Result<&Path, Error> {
-        let kind = leaf.shape().key;
-        self.server_keys[kind as usize]
-            .get_or_try_init(|| {
-                let path = self.folder.join(leaf.key_file());
-                let pem = self.keys.get(Holder::Server, kind)?.serialize_pem();
-                write_new(&path, &pem, Readers::Owner)?;
-                Ok(path)
-            })
-            .map(PathBuf::as_path)
+        if let Form::Authority = shape.form {
+            profile::make_authority(&mut params, BasicConstraints::Constrained(0));
+        }
+        Ok(params)
     }
 
     fn make_trust(&self, trust: Trust) -> Result<PathBuf, Error> {
         let path = self.folder.join(trust.file());
         let pem = match trust {
-            Trust::Root => self.root()?.certificate.pem(),
+            Trust::Root => pem(&self.root()?.certificate)?,
             Trust::WrongRoot => self.wrong_root()?,
-            Trust::Subordinate => self.subordinate()?.certificate.pem(),
+            Trust::Subordinate => pem(&self.subordinate()?.certificate)?,
+            Trust::Both => {
+                let mut both = pem(&self.root()?.certificate)?;
+                both.extend(pem(&self.subordinate()?.certificate)?);
+                both
+            }
             Trust::Bundle => {
                 self.keys.prepare(&[
                     (Holder::Root, CA_KIND),
                     (Holder::Stranger, KeyKind::Rsa2048),
                     (Holder::Stranger, KeyKind::EcdsaP384),
                 ])?;
-                let root = self.root()?.certificate.pem();
-                bundle(&self.keys, &self.endpoint.region(), &root)?
+                let root = pem(&self.root()?.certificate)?;
+                bundle(&self.keys, &self.endpoint.region(), root)?
             }
             Trust::Missing => return Ok(path),
         };
@@ -207,27 +247,36 @@ impl Pki {
     }
 
     fn subordinate(&self) -> Result<&Authority, Error> {
-        self.subordinate.get_or_try_init(|| {
-            self.keys
-                .prepare(&[(Holder::Root, CA_KIND), (Holder::Subordinate, CA_KIND)])?;
-            let name = subordinate_name(&self.endpoint.region());
-            let params = profile::authority(
-                subject(Some(&name)),
-                Validity::SUBORDINATE,
-                BasicConstraints::Constrained(0),
-            )?;
-            let key = self.keys.get(Holder::Subordinate, CA_KIND)?;
-            let issuer_key = self.keys.get(Holder::Root, CA_KIND)?;
-            let certificate = signed_by(&params, key, &self.root()?.issuer(issuer_key))?;
-            Ok(Authority {
-                params,
-                certificate,
-            })
+        self.subordinate
+            .get_or_try_init(|| self.make_subordinate(Validity::SUBORDINATE))
+    }
+
+    /// The subordinate CA's certificate before it was renewed.
+    fn expired_subordinate(&self) -> Result<&Authority, Error> {
+        self.expired_subordinate
+            .get_or_try_init(|| self.make_subordinate(Validity::EXPIRED))
+    }
+
+    fn make_subordinate(&self, validity: Validity) -> Result<Authority, Error> {
+        self.keys
+            .prepare(&[(Holder::Root, CA_KIND), (Holder::Subordinate, CA_KIND)])?;
+        let name = subordinate_name(&self.endpoint.region());
+        let params = profile::authority(
+            subject(Some(&name)),
+            validity,
+            BasicConstraints::Constrained(0),
+        )?;
+        let key = self.keys.get(Holder::Subordinate, CA_KIND)?;
+        let issuer_key = self.keys.get(Holder::Root, CA_KIND)?;
+        let certificate = signed_by(&params, key, &self.root()?.issuer(issuer_key))?;
+        Ok(Authority {
+            params,
+            certificate,
         })
     }
 
     /// The root of a region that is not the endpoint's, as PEM.
-    fn wrong_root(&self) -> Result<String, Error> {
+    fn wrong_root(&self) -> Result<Vec<u8>, Error> {
         let region = match self.endpoint.region().as_str() {
             "eu-west-1" => "us-east-1",
             _ => "eu-west-1",
@@ -238,8 +287,24 @@ impl Pki {
 }
 
 impl Authority {
-    fn issuer<'a>(&'a self, key: &'a KeyPair) -> Issuer<'a, &'a KeyPair> {
+    fn issuer<'a>(&'a self, key: &'a Key) -> Issuer<'a, &'a Key> {
         Issuer::from_params(&self.params, key)
+    }
+}
+
+/// A certificate as PEM.
+///
+/// # Errors
+/// OpenSSL's.
+pub(crate) fn pem(certificate: &X509) -> Result<Vec<u8>, Error> {
+    certificate.to_pem().map_err(unusable("a certificate"))
+}
+
+fn unusable(subject: &str) -> impl FnOnce(ErrorStack) -> Error {
+    let subject = subject.to_owned();
+    move |error| Error::Certificate {
+        subject,
+        why: error.to_string(),
     }
 }
 

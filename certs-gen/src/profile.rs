@@ -8,7 +8,7 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-use crate::error::Error;
+use crate::{error::Error, keys::KeyKind};
 
 /// When a certificate is valid, relative to now.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,17 @@ impl Validity {
         from: -1,
         until: 364,
     };
-    /// A root of 2019, which has expired.
+    /// A leaf that has expired.
+    pub(crate) const EXPIRED_LEAF: Self = Self {
+        from: -395,
+        until: -30,
+    };
+    /// A leaf that is not yet valid.
+    pub(crate) const FUTURE_LEAF: Self = Self {
+        from: 30,
+        until: 395,
+    };
+    /// A CA that has expired, as the roots of 2019 have.
     pub(crate) const EXPIRED: Self = Self {
         from: -5 * 365,
         until: -30,
@@ -52,13 +62,18 @@ pub(crate) fn authority(
     path_length: BasicConstraints,
 ) -> Result<CertificateParams, Error> {
     let mut params = common(subject, validity)?;
+    make_authority(&mut params, path_length);
+    Ok(params)
+}
+
+/// Makes any certificate a CA's.
+pub(crate) fn make_authority(params: &mut CertificateParams, path_length: BasicConstraints) {
     params.is_ca = IsCa::Ca(path_length);
     params.key_usages = vec![
         KeyUsagePurpose::DigitalSignature,
         KeyUsagePurpose::KeyCertSign,
         KeyUsagePurpose::CrlSign,
     ];
-    Ok(params)
 }
 
 /// An end-entity certificate.
@@ -69,16 +84,21 @@ pub(crate) fn end_entity(
     subject: DistinguishedName,
     alt_names: Vec<SanType>,
     validity: Validity,
+    key: KeyKind,
     extended_key_usages: &[ExtendedKeyUsagePurpose],
 ) -> Result<CertificateParams, Error> {
     let mut params = common(subject, validity)?;
     // Unlike `NoCa`, this one writes the subject key identifier.
     params.is_ca = IsCa::ExplicitNoCa;
     params.subject_alt_names = alt_names;
-    params.key_usages = vec![
-        KeyUsagePurpose::DigitalSignature,
-        KeyUsagePurpose::KeyEncipherment,
-    ];
+    params.key_usages = match key {
+        // RFC 8813, 3: an ECDSA key enciphers none.
+        KeyKind::EcdsaP384 => vec![KeyUsagePurpose::DigitalSignature],
+        KeyKind::Rsa1024 | KeyKind::Rsa2048 | KeyKind::Rsa4096 => vec![
+            KeyUsagePurpose::DigitalSignature,
+            KeyUsagePurpose::KeyEncipherment,
+        ],
+    };
     params.extended_key_usages = extended_key_usages.to_vec();
     Ok(params)
 }

@@ -15,7 +15,7 @@ const COMMON_NAME_MAX: usize = 64;
 /// clients look at it only where there is no dNSName (RFC 6125, 6.4.4).
 pub(crate) fn subject(common_name: Option<&str>) -> DistinguishedName {
     let mut subject = DistinguishedName::new();
-    if let Some(name) = common_name.filter(|name| name.len() <= COMMON_NAME_MAX) {
+    if let Some(name) = common_name.filter(|name| fits_common_name(name)) {
         subject.push(DnType::CommonName, name);
     }
     subject.push(DnType::OrganizationalUnitName, "RDS");
@@ -26,6 +26,11 @@ pub(crate) fn subject(common_name: Option<&str>) -> DistinguishedName {
     let us = "US".try_into().expect("US is made of printable characters");
     subject.push(DnType::CountryName, DnValue::PrintableString(us));
     subject
+}
+
+/// Whether a name can be a common name.
+pub(crate) fn fits_common_name(name: &str) -> bool {
+    name.len() <= COMMON_NAME_MAX
 }
 
 /// `Amazon RDS <region> Root CA <algorithm> G1`, the algorithm in RDS's

@@ -23,6 +23,8 @@ pub enum Trust {
     /// certificate" (2) unless `X509_V_FLAG_PARTIAL_CHAIN` is set,
     /// rustls-webpki takes any certificate for an anchor.
     Subordinate,
+    /// The root, then the subordinate CA.
+    Both,
     /// A look-alike of RDS's `global-bundle.pem`: more than 100 roots of many
     /// regions, RSA and P-384, a third of them expired, an expired one first,
     /// the right root in the middle.
@@ -33,10 +35,11 @@ pub enum Trust {
 
 impl Trust {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Root,
         Self::WrongRoot,
         Self::Subordinate,
+        Self::Both,
         Self::Bundle,
         Self::Missing,
     ];
@@ -48,6 +51,7 @@ impl Trust {
             Self::Root => "root.pem",
             Self::WrongRoot => "wrong-root.pem",
             Self::Subordinate => "subordinate.pem",
+            Self::Both => "both.pem",
             Self::Bundle => "global-bundle.pem",
             Self::Missing => "missing.pem",
         }

@@ -244,6 +244,7 @@ fn trust_file(pki: &Pki, trust: Trust) -> Result<PathBuf, String> {
         Trust::Root => certs_gen::Trust::Root,
         Trust::WrongRoot => certs_gen::Trust::WrongRoot,
         Trust::Subordinate => certs_gen::Trust::Subordinate,
+        Trust::Both => certs_gen::Trust::Both,
         Trust::Bundle => certs_gen::Trust::Bundle,
         Trust::Missing => certs_gen::Trust::Missing,
         Trust::System => return Err("`system` is a word, and no file".to_owned()),

@@ -52,10 +52,7 @@ impl Keys {
             return Ok(delivered.clone());
         }
         let made = self.source.make(leaf).await?;
-        let name = match leaf {
-            Leaf::Right => "right",
-            Leaf::Other => "other",
-        };
+        let name = leaf.name();
         let put = |from: &PathBuf, name: String| {
             let contents = fs::read(from).map_err(EndpointError::io(from))?;
             let to = self.folder.join(name);
@@ -93,10 +90,7 @@ impl Source {
     async fn make(&self, leaf: Leaf) -> Result<Made, EndpointError> {
         let source = self.clone();
         tokio::task::spawn_blocking(move || {
-            let server = source.pki.server(match leaf {
-                Leaf::Right => certs_gen::Leaf::Right,
-                Leaf::Other => certs_gen::Leaf::Other,
-            })?;
+            let server = source.pki.server(leaf)?;
             Ok(Made {
                 chain: server.chain.clone(),
                 key: server.key.clone(),

@@ -7,6 +7,7 @@ mod settings;
 
 use std::fmt;
 
+pub use certs_gen::Leaf;
 pub use defaults::{Defaults, DefaultsError, DefaultsTable};
 pub use effective::Effective;
 pub use hba::{HbaLine, hba};
@@ -31,19 +32,6 @@ pub struct Policy {
     pub ciphers: Option<String>,
     /// Who finds a line in `pg_hba.conf` at all.
     pub admits: Admits,
-}
-
-/// Whose name the server certificate bears.
-#[derive(
-    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Leaf {
-    /// CN and SAN are the endpoint's name.
-    #[default]
-    Right,
-    /// CN and SAN are the name of another endpoint, under the same CA.
-    Other,
 }
 
 /// Who finds a line in `pg_hba.conf`, TLS or not.

@@ -89,6 +89,7 @@ fn placeholder(trust: Trust) -> String {
         Trust::Root => "root.pem",
         Trust::WrongRoot => "wrong-root.pem",
         Trust::Subordinate => "subordinate.pem",
+        Trust::Both => "both.pem",
         Trust::Bundle => "global-bundle.pem",
         Trust::Missing => "no-such-file.pem",
         Trust::System => "system",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     judge::{Observed, Verdict},
-    policy::{Admits, Leaf, Policy},
+    policy::{Admits, Policy},
     suite::{Cell, Expectation, Said},
 };
 
@@ -25,10 +25,6 @@ pub fn verdict(verdict: &Verdict) -> &'static str {
 #[must_use]
 pub fn policy(policy: &Policy) -> String {
     let on = |on: bool| if on { "on" } else { "off" };
-    let leaf = match policy.leaf {
-        Leaf::Right => "for the endpoint",
-        Leaf::Other => "for another endpoint",
-    };
     [
         policy.ssl.map(|ssl| format!("ssl {}", on(ssl))),
         policy
@@ -40,7 +36,7 @@ pub fn policy(policy: &Policy) -> String {
             .ciphers
             .as_ref()
             .map(|list| format!("ssl_ciphers {list}")),
-        Some(format!("certificate {leaf}")),
+        Some(format!("certificate {}", policy.leaf.about())),
         (policy.admits == Admits::Master).then(|| "the master user alone in pg_hba.conf".into()),
     ]
     .into_iter()

@@ -20,6 +20,8 @@ pub enum Trust {
     WrongRoot,
     /// The subordinate CA alone.
     Subordinate,
+    /// The root and the subordinate CA.
+    Both,
     /// A look-alike of AWS's `global-bundle.pem`.
     Bundle,
     /// A path where no file is.
