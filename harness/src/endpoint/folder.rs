@@ -130,17 +130,14 @@ pub(super) fn write_fixed_settings(layout: &Layout) -> Result<(), EndpointError>
         .map_err(EndpointError::io(path))
 }
 
-/// Where PostgreSQL has no settings for TLS versions.
+/// What PostgreSQL has no settings for.
 pub(super) fn write_openssl_conf(
     layout: &Layout,
     version: Version,
     policy: &Effective,
 ) -> Result<(), EndpointError> {
-    if version.has_protocol_settings() {
-        return Ok(());
-    }
     let path = &layout.openssl_conf;
-    fs::write(path, policy::openssl_conf(policy))
+    fs::write(path, policy::openssl_conf(policy, version))
         .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o644)))
         .map_err(EndpointError::io(path))
 }

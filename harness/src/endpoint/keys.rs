@@ -1,7 +1,12 @@
 //! Delivers keys and certificates to where the server reads them: owned by its
 //! user, closed to others.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use certs_gen::Pki;
 
@@ -52,23 +57,27 @@ impl Keys {
             return Ok(delivered.clone());
         }
         let made = self.source.make(leaf).await?;
-        let name = leaf.name();
-        let put = |from: &PathBuf, name: String| {
-            let contents = fs::read(from).map_err(EndpointError::io(from))?;
-            let to = self.folder.join(name);
-            write_private(&to, &contents, &self.account)?;
-            Ok::<_, EndpointError>(to)
-        };
         let delivered = Delivered {
             paths: ServerPaths {
-                chain: put(&made.chain, format!("{name}.chain.pem"))?,
-                key: put(&made.key, format!("{name}.key.pem"))?,
-                ca: put(&made.ca, format!("{name}.ca.pem"))?,
+                chain: self.put(&made.chain)?,
+                key: self.put(&made.key)?,
+                ca: self.put(&made.ca)?,
             },
             leaf_sha256: made.leaf_sha256,
         };
         self.delivered.insert(leaf, delivered.clone());
         Ok(delivered)
+    }
+
+    /// Puts a file where the server reads it, under its own name, unless it is
+    /// there: leaves share keys.
+    fn put(&self, from: &Path) -> Result<PathBuf, EndpointError> {
+        let to = self.folder.join(from.file_name().unwrap_or_default());
+        if !to.exists() {
+            let contents = fs::read(from).map_err(EndpointError::io(from))?;
+            write_private(&to, &contents, &self.account)?;
+        }
+        Ok(to)
     }
 }
 

@@ -41,10 +41,8 @@ impl Server {
         let path = program.postgres();
         let stderr = log.writer().map_err(EndpointError::io(log.path()))?;
         let mut command = account.command(&path);
-        if layout.openssl_conf.exists() {
-            command.env("OPENSSL_CONF", &layout.openssl_conf);
-        }
         let child = command
+            .env("OPENSSL_CONF", &layout.openssl_conf)
             .arg("-D")
             .arg(&layout.data)
             .args(["-p", &port.to_string()])

@@ -47,20 +47,28 @@ pub fn settings(
     settings
 }
 
-/// What `OPENSSL_CONF` has to say at the start of a server that has no setting
-/// for TLS versions: OpenSSL applies `system_default` to every context
-/// (config(5), SSL configuration).
+/// What `OPENSSL_CONF` has to say at the start of a server: OpenSSL applies
+/// `system_default` to every context (config(5), SSL configuration).
+///
+/// The security level is 0, so that a policy decides alone what is served. It is
+/// another in each build otherwise, 1 or 2, and a server of level 2 takes no
+/// certificate with an RSA key of 1024 bits (`ee key too small`) and no TLS
+/// below 1.2 (`SSL_CTX_set_security_level(3)`). `ssl_ciphers` can't lower it in
+/// time: `be_tls_init` loads the certificate before it sets the cipher list.
+/// A server that has no setting for TLS versions is told them here.
 #[must_use]
-pub fn openssl_conf(policy: &Effective) -> String {
-    format!(
-        "openssl_conf = server\n\
-         [server]\n\
-         ssl_conf = tls\n\
-         [tls]\n\
-         system_default = versions\n\
-         [versions]\n\
-         MinProtocol = {}\n\
-         MaxProtocol = {}\n",
-        policy.tls_min, policy.tls_max
-    )
+pub fn openssl_conf(policy: &Effective, engine: Version) -> String {
+    let mut conf = "openssl_conf = server\n\
+                    [server]\n\
+                    ssl_conf = tls\n\
+                    [tls]\n\
+                    system_default = context\n\
+                    [context]\n\
+                    CipherString = DEFAULT:@SECLEVEL=0\n"
+        .to_owned();
+    if !engine.has_protocol_settings() {
+        let (min, max) = (policy.tls_min, policy.tls_max);
+        conf += &format!("MinProtocol = {min}\nMaxProtocol = {max}\n");
+    }
+    conf
 }

@@ -5,7 +5,7 @@ use crate::{
     driver::Form,
     endpoint::Facts,
     engine::{MASTER, STRANGER},
-    suite::{Case, Cell, Expectation, Trust, Who},
+    suite::{Case, Cell, Dial, Expectation, Trust, Who},
 };
 
 /// A server that is up under a cell's policy.
@@ -75,7 +75,10 @@ fn connects(case: &Case) -> String {
             .as_ref()
             .map(|name| format!("database {name}")),
         (settings.form == Some(Form::Uri)).then(|| "by URI".to_owned()),
-        Some("the address given, the endpoint's name to verify".to_owned()),
+        Some(match settings.host.unwrap_or_default() {
+            Dial::Name => "the address given, the endpoint's name to verify".to_owned(),
+            Dial::Address => "the address to dial and to verify".to_owned(),
+        }),
     ]
     .into_iter()
     .flatten()
@@ -104,8 +107,12 @@ fn file(trust: Trust, stage: Option<&Stage>) -> String {
     }
 }
 
-fn host<'a>(stage: Option<&Stage<'a>>) -> &'a str {
-    stage.map_or(certs_gen::DEFAULT_ENDPOINT, |stage| &stage.facts.host)
+fn host(case: &Case, stage: Option<&Stage>) -> String {
+    match case.settings.host.unwrap_or_default() {
+        Dial::Name => stage.map_or(certs_gen::DEFAULT_ENDPOINT, |stage| &stage.facts.host),
+        Dial::Address => return certs_gen::ADDRESS.to_string(),
+    }
+    .to_owned()
 }
 
 fn port(stage: Option<&Stage>) -> String {
@@ -123,7 +130,7 @@ fn psql(case: &Case, stage: Option<&Stage>) -> String {
     };
     let database = settings.database.as_deref().unwrap_or("postgres");
     let mut pairs = vec![
-        format!("host={}", host(stage)),
+        format!("host={}", host(case, stage)),
         "hostaddr=127.0.0.1".to_owned(),
         format!("port={}", port(stage)),
         format!("user={user}"),
@@ -145,9 +152,14 @@ fn psql(case: &Case, stage: Option<&Stage>) -> String {
 }
 
 fn openssl(case: &Case, stage: Option<&Stage>) -> String {
-    let host = host(stage);
+    let host = host(case, stage);
+    // An address is no server name (RFC 6066, 3).
+    let (server_name, verify) = match case.settings.host.unwrap_or_default() {
+        Dial::Name => (format!(" -servername {host}"), "verify_hostname"),
+        Dial::Address => (" -noservername".to_owned(), "verify_ip"),
+    };
     let line = format!(
-        "openssl s_client -starttls postgres -connect 127.0.0.1:{} -servername {host}",
+        "openssl s_client -starttls postgres -connect 127.0.0.1:{}{server_name}",
         port(stage)
     );
     let trust = (case.settings.sslrootcert)
@@ -156,7 +168,7 @@ fn openssl(case: &Case, stage: Option<&Stage>) -> String {
         .or(case.settings.ssl_cert_file);
     match trust {
         Some(trust) => format!(
-            "{line} -CAfile {} -verify_hostname {host} -verify_return_error",
+            "{line} -CAfile {} -{verify} {host} -verify_return_error",
             file(trust, stage)
         ),
         None => line,

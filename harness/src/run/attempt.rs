@@ -10,7 +10,7 @@ use crate::{
     driver::{Attempt, Surroundings},
     endpoint::{Facts, Login},
     judge::{self, Names, Observation, Verdict},
-    suite::{Case, Cell, Expectation, Trust, Who},
+    suite::{Case, Cell, Dial, Expectation, Trust, Who},
     tap::Tap,
 };
 
@@ -79,8 +79,11 @@ impl Runner {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             configuration,
             form: settings.form.unwrap_or_default(),
-            host: facts.host.clone(),
-            hostaddr: std::net::Ipv4Addr::LOCALHOST.into(),
+            host: match settings.host.unwrap_or_default() {
+                Dial::Name => facts.host.clone(),
+                Dial::Address => certs_gen::ADDRESS.to_string(),
+            },
+            hostaddr: certs_gen::ADDRESS,
             port,
             user: login.user.clone(),
             password: login.password.clone(),

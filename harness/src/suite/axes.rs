@@ -41,6 +41,17 @@ pub enum Who {
     Stranger,
 }
 
+/// What a user writes for the host, and so has verified.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dial {
+    /// The endpoint's name.
+    #[default]
+    Name,
+    /// The address behind it, as [`certs_gen::ADDRESS`] in certificates.
+    Address,
+}
+
 macro_rules! settings {
     ($($(#[$doc:meta])* $field:ident: $kind:ty,)*) => {
         /// What an axis value sets: of the server policy, of the attempt, or of
@@ -94,6 +105,8 @@ settings! {
     configuration: Spanned<String>,
     /// Attempt: connection string or URI.
     form: Form,
+    /// Attempt: the host.
+    host: Dial,
     /// Attempt: `sslmode`.
     sslmode: Spanned<String>,
     /// Attempt: `sslrootcert`.

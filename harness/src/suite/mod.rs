@@ -11,7 +11,7 @@ mod row;
 mod source;
 mod vocabulary;
 
-pub use axes::{Settings, Trust, Who};
+pub use axes::{Dial, Settings, Trust, Who};
 pub use claims::{Claim, Claims};
 pub use file::Suite;
 pub use known::Known;

@@ -60,12 +60,38 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
         "the driver was given no TLS implementation",
     ),
     (Phase::Tls, "trust-file", "the trust anchors can't be read"),
+    (
+        Phase::Tls,
+        "verify",
+        "the certificate was refused; the driver doesn't say why",
+    ),
     (Phase::Tls, "chain", "no chain to a trust anchor"),
     (Phase::Tls, "name", "the certificate is for another name"),
     (
         Phase::Tls,
         "validity",
         "a certificate is expired or not yet valid",
+    ),
+    (
+        Phase::Tls,
+        "purpose",
+        "the certificate is not meant for servers",
+    ),
+    (Phase::Tls, "weak-key", "the certificate's key is too weak"),
+    (
+        Phase::Tls,
+        "signature",
+        "the server's signature doesn't hold under its certificate",
+    ),
+    (
+        Phase::Tls,
+        "ca-as-leaf",
+        "a CA's certificate stands for a server",
+    ),
+    (
+        Phase::Tls,
+        "certificate",
+        "a certificate is of a kind that the driver doesn't read",
     ),
     (Phase::Tls, "version", "no TLS version in common"),
     (
