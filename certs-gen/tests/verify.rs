@@ -44,6 +44,17 @@ const NO_ISSUER: i32 = 2;
 /// "self-signed certificate in certificate chain": the chain that the server
 /// sent ends in a root that is not trusted.
 const SELF_SIGNED_IN_CHAIN: i32 = 19;
+/// "certificate is not yet valid".
+const NOT_YET_VALID: i32 = 9;
+/// "certificate has expired".
+const HAS_EXPIRED: i32 = 10;
+/// "self-signed certificate".
+const SELF_SIGNED: i32 = 18;
+/// "unable to get local issuer certificate": the chain that the server sent
+/// leads to nothing that is trusted.
+const NO_LOCAL_ISSUER: i32 = 20;
+/// "unsuitable certificate purpose".
+const INVALID_PURPOSE: i32 = 26;
 /// "hostname mismatch".
 const HOSTNAME_MISMATCH: i32 = 62;
 
@@ -54,6 +65,24 @@ const HOSTNAME_MISMATCH: i32 = 62;
 #[case(Trust::Subordinate, Leaf::Right, Err(NO_ISSUER))]
 #[case(Trust::Root, Leaf::Other, Err(HOSTNAME_MISMATCH))]
 #[case(Trust::Bundle, Leaf::Other, Err(HOSTNAME_MISMATCH))]
+#[case(Trust::Both, Leaf::LeafOnly, Ok(()))]
+#[case(Trust::Root, Leaf::LeafOnly, Err(NO_LOCAL_ISSUER))]
+#[case(Trust::Root, Leaf::NoRoot, Ok(()))]
+#[case(Trust::Root, Leaf::SanOnly, Ok(()))]
+#[case(Trust::Root, Leaf::SanWrong, Err(HOSTNAME_MISMATCH))]
+#[case(Trust::Root, Leaf::Wildcard, Ok(()))]
+#[case(Trust::Root, Leaf::WildcardDeep, Err(HOSTNAME_MISMATCH))]
+#[case(Trust::Root, Leaf::SeveralSans, Ok(()))]
+#[case(Trust::Root, Leaf::Expired, Err(HAS_EXPIRED))]
+#[case(Trust::Root, Leaf::NotYetValid, Err(NOT_YET_VALID))]
+#[case(Trust::Root, Leaf::SubordinateExpired, Err(HAS_EXPIRED))]
+#[case(Trust::Both, Leaf::SubordinateExpired, Ok(()))]
+#[case(Trust::Root, Leaf::ClientAuth, Err(INVALID_PURPOSE))]
+#[case(Trust::Root, Leaf::SelfSigned, Err(SELF_SIGNED))]
+#[case(Trust::Root, Leaf::CaLeaf, Ok(()))]
+#[case(Trust::Root, Leaf::V1, Ok(()))]
+#[case(Trust::Root, Leaf::Rsa4096, Ok(()))]
+#[case(Trust::Root, Leaf::P384, Ok(()))]
 fn openssl_as_libpq_asks_it(
     fixture: &Fixture,
     #[case] trust: Trust,
@@ -73,6 +102,18 @@ fn openssl_as_libpq_asks_it(
 #[case(Trust::WrongRoot, Leaf::Right, Err(CertificateError::UnknownIssuer))]
 // Any certificate can be an anchor to it.
 #[case(Trust::Subordinate, Leaf::Right, Ok(()))]
+#[case(Trust::Subordinate, Leaf::LeafOnly, Ok(()))]
+#[case(Trust::Root, Leaf::LeafOnly, Err(CertificateError::UnknownIssuer))]
+#[case(Trust::Root, Leaf::NoRoot, Ok(()))]
+#[case(Trust::Root, Leaf::SanOnly, Ok(()))]
+#[case(Trust::Root, Leaf::Wildcard, Ok(()))]
+#[case(Trust::Root, Leaf::SeveralSans, Ok(()))]
+#[case(Trust::Subordinate, Leaf::SubordinateExpired, Ok(()))]
+#[case(Trust::Root, Leaf::SelfSigned, Err(CertificateError::UnknownIssuer))]
+// A handshake with it fails nevertheless: its signature is no good to rustls.
+#[case(Trust::Root, Leaf::Rsa1024, Ok(()))]
+#[case(Trust::Root, Leaf::Rsa4096, Ok(()))]
+#[case(Trust::Root, Leaf::P384, Ok(()))]
 fn webpki_builds_the_chain(
     fixture: &Fixture,
     #[case] trust: Trust,

@@ -2,6 +2,7 @@
 //! version that `RDS_TLS_TEST_ENGINE` names.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
@@ -34,6 +35,15 @@ async fn every_policy_shows_on_the_wire_and_lets_the_master_in() {
         force_ssl(false),
         Policy {
             leaf: Leaf::Other,
+            ..policy()
+        },
+        // Keys of other kinds, a weak one among them.
+        Policy {
+            leaf: Leaf::Rsa1024,
+            ..policy()
+        },
+        Policy {
+            leaf: Leaf::P384,
             ..policy()
         },
         Policy {
@@ -73,11 +83,11 @@ async fn every_policy_shows_on_the_wire_and_lets_the_master_in() {
     let applied = server.apply(&old).await.unwrap();
     assert_eq!(applied.negotiated.unwrap().0, "TLSv1.1");
 
-    assert_eq!(leaves[5], None);
-    assert_ne!(leaves[0], leaves[3]);
-    leaves.remove(5);
-    leaves.remove(3);
+    assert_eq!(leaves.remove(7), None);
+    let others: BTreeSet<_> = leaves.drain(3..6).collect();
+    assert_eq!(others.len(), 3);
     assert!(leaves.iter().all(|leaf| *leaf == leaves[0]));
+    assert!(!others.contains(&leaves[0]));
     stop(server, run_dir).await;
 }
 
@@ -152,11 +162,11 @@ async fn what_the_server_refuses_is_an_error_and_the_next_policy_works() {
     server.sanity().await.unwrap_err();
     server.apply(&Policy::default()).await.unwrap();
 
-    let key = find(run_dir.path(), "right.key.pem");
+    let key = find(run_dir.path(), "tls").join("server-rsa2048.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let error = server.apply(&Policy::default()).await.unwrap_err();
     assert!(
-        matches!(&error, EndpointError::ReloadRefused { log } if log.contains("right.key.pem")),
+        matches!(&error, EndpointError::ReloadRefused { log } if log.contains("server-rsa2048.key")),
         "{error}"
     );
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();

@@ -58,17 +58,20 @@ pub fn settings(
 /// A server that has no setting for TLS versions is told them here.
 #[must_use]
 pub fn openssl_conf(policy: &Effective, engine: Version) -> String {
-    let mut conf = "openssl_conf = server\n\
-                    [server]\n\
-                    ssl_conf = tls\n\
-                    [tls]\n\
-                    system_default = context\n\
-                    [context]\n\
-                    CipherString = DEFAULT:@SECLEVEL=0\n"
-        .to_owned();
-    if !engine.has_protocol_settings() {
+    let versions = if engine.has_protocol_settings() {
+        String::new()
+    } else {
         let (min, max) = (policy.tls_min, policy.tls_max);
-        conf += &format!("MinProtocol = {min}\nMaxProtocol = {max}\n");
-    }
-    conf
+        format!("MinProtocol = {min}\nMaxProtocol = {max}\n")
+    };
+    format!(
+        "openssl_conf = server\n\
+         [server]\n\
+         ssl_conf = tls\n\
+         [tls]\n\
+         system_default = context\n\
+         [context]\n\
+         CipherString = DEFAULT:@SECLEVEL=0\n\
+         {versions}"
+    )
 }

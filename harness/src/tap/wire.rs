@@ -38,6 +38,9 @@ pub enum Word {
     /// the server may still refuse what the client finished. Past this word
     /// the driver's word decides.
     Tls,
+    /// `tls?`, in a table alone: [`Word::Tls`], or nothing. For a client that
+    /// may hang up before its last record has left it.
+    MaybeTls,
     /// `alert:NAME`: either side sent an alert in clear, with RFC 8446's name
     /// for it. `close_notify` is no refusal and not told.
     Alert(String),
@@ -57,7 +60,7 @@ pub enum WireError {
     /// A word outside the vocabulary.
     #[error(
         "unknown wire word `{word}`; the words are sslrequest, gssencrequest, S, N, G, hello, \
-         tls, alert:NAME, startup, error:SQLSTATE, garbled, cancel, unreachable, \
+         tls, tls? (or nothing), alert:NAME, startup, error:SQLSTATE, garbled, cancel, unreachable, \
          `|` for a new TCP connection, `open` for a connection without words, \
          and `-` for no connection"
     )]
@@ -96,6 +99,23 @@ impl Wire {
     #[must_use]
     pub fn connections(&self) -> &[Vec<Word>] {
         &self.0
+    }
+
+    /// Whether what was seen is what this says, word for word, `tls?` aside.
+    #[must_use]
+    pub fn allows(&self, seen: &Self) -> bool {
+        self.0.len() == seen.0.len()
+            && (self.0.iter().zip(&seen.0)).all(|(said, seen)| allow(said, seen))
+    }
+}
+
+fn allow(said: &[Word], seen: &[Word]) -> bool {
+    match (said.split_first(), seen.split_first()) {
+        (None, None) => true,
+        (Some((Word::MaybeTls, said)), Some((Word::Tls, rest))) => allow(said, rest),
+        (Some((Word::MaybeTls, said)), _) => allow(said, seen),
+        (Some((word, said)), Some((first, seen))) => word == first && allow(said, seen),
+        (None, Some(_)) | (Some(_), None) => false,
     }
 }
 
@@ -185,6 +205,7 @@ impl FromStr for Word {
             "G" => Self::Answer('G'),
             "hello" => Self::Hello,
             "tls" => Self::Tls,
+            "tls?" => Self::MaybeTls,
             "startup" => Self::Startup,
             "garbled" => Self::Garbled,
             "unreachable" => Self::Unreachable,
@@ -247,6 +268,7 @@ impl fmt::Display for Word {
             Self::Answer(byte) => write!(f, "{byte}"),
             Self::Hello => f.write_str("hello"),
             Self::Tls => f.write_str("tls"),
+            Self::MaybeTls => f.write_str("tls?"),
             Self::Alert(name) => write!(f, "alert:{name}"),
             Self::Startup => f.write_str("startup"),
             Self::Error(sqlstate) => write!(f, "error:{sqlstate}"),
@@ -281,7 +303,9 @@ mod tests {
     #[case::silent("open")]
     #[case::plaintext("startup error:28000")]
     #[case::fallback("sslrequest S hello alert:unknown_ca | startup")]
-    #[case::all("gssencrequest N sslrequest S hello tls | open | cancel | garbled G unreachable")]
+    #[case::all(
+        "gssencrequest N sslrequest S hello tls tls? | open | cancel | garbled G unreachable"
+    )]
     #[case::alert_without_name("sslrequest S hello alert:200")]
     fn what_is_written_is_read(#[case] text: &str) {
         let wire: Wire = text.parse().expect("a wire");
@@ -289,6 +313,24 @@ mod tests {
         let json = serde_json::to_string(&wire).expect("a string");
         assert_eq!(json, format!("\"{text}\""));
         assert_eq!(serde_json::from_str::<Wire>(&json).expect("a wire"), wire);
+    }
+
+    #[rstest]
+    #[case::as_said("sslrequest S hello tls", "sslrequest S hello tls", true)]
+    #[case::it_may("sslrequest S hello tls?", "sslrequest S hello tls", true)]
+    #[case::it_may_not("sslrequest S hello tls?", "sslrequest S hello", true)]
+    #[case::it_must("sslrequest S hello tls", "sslrequest S hello", false)]
+    #[case::an_alert_is_no_silence("hello tls?", "hello alert:unknown_ca", false)]
+    #[case::nothing_may_follow("hello tls?", "hello tls alert:unknown_ca", false)]
+    #[case::nor_another_connection("hello tls?", "hello tls | startup", false)]
+    #[case::once_alone("hello tls? alert:unknown_ca", "hello alert:unknown_ca", true)]
+    fn a_table_may_leave_a_last_record_open(
+        #[case] said: &str,
+        #[case] seen: &str,
+        #[case] allowed: bool,
+    ) {
+        let [said, seen] = [said, seen].map(|text| text.parse::<Wire>().expect("a wire"));
+        assert_eq!(said.allows(&seen), allowed);
     }
 
     #[test]

@@ -41,6 +41,13 @@ fn shows_another_name(policy: &Policy) -> Policy {
     }
 }
 
+fn shows_a_healthy_certificate(policy: &Policy) -> Policy {
+    Policy {
+        leaf: Leaf::Right,
+        ..policy.clone()
+    }
+}
+
 fn turns_tls_off(policy: &Policy) -> Policy {
     Policy {
         ssl: Some(false),
@@ -56,10 +63,18 @@ fn has_a_bad_cipher_list(policy: &Policy) -> Policy {
 }
 
 #[rstest]
-#[case::pg_hba_lets_plaintext_in(lets_plaintext_in, "/force-ssl/", "/both/")]
-#[case::the_leaf_is_for_another_name(shows_another_name, "/right", "/other")]
-#[case::tls_is_off(turns_tls_off, "/both/", "/off/")]
+#[case::pg_hba_lets_plaintext_in("sslmode/", lets_plaintext_in, "/force-ssl/", "/both/")]
+#[case::the_leaf_is_for_another_name("sslmode/", shows_another_name, "/right", "/other")]
+#[case::tls_is_off("sslmode/", turns_tls_off, "/both/", "/off/")]
+#[case::the_leaf_was_renewed("identity/", shows_a_healthy_certificate, "/expired/", "/right/")]
+#[case::the_name_came_with_it(
+    "identity/",
+    shows_a_healthy_certificate,
+    "/wildcard-deep/",
+    "/right/"
+)]
 fn a_server_that_behaves_as_another_fails_where_their_rows_differ(
+    #[case] suite: &str,
     #[case] alter: Alter,
     #[case] told: &str,
     #[case] does: &str,
@@ -67,7 +82,7 @@ fn a_server_that_behaves_as_another_fails_where_their_rows_differ(
     let data = data::load(None).unwrap();
     let (cells, results, summary) = play(
         &data,
-        &["sslmode/"],
+        &[suite],
         |cell| {
             // Under `off` there is no certificate to be another's.
             cell.id.contains(told) && !(told == "/right" && cell.id.contains("/off/"))
