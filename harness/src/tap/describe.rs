@@ -71,6 +71,21 @@ impl fmt::Display for Event {
                 write!(f, "server chose {version} (ServerHello), {cipher}")?;
                 in_group(f, group.as_deref())
             }
+            Self::Certificate {
+                common_name,
+                names,
+                not_before,
+                not_after,
+            } => write!(
+                f,
+                "server showed a certificate for {}, names {}, valid from {not_before} to \
+                 {not_after}",
+                (common_name.as_ref()).map_or_else(
+                    || "no common name".to_owned(),
+                    |name| format!("CN {}", name.escape_debug())
+                ),
+                list(names),
+            ),
             Self::Alert {
                 from,
                 fatal,
@@ -104,7 +119,11 @@ impl fmt::Display for Event {
                 f.write_str("server let the client in, in plaintext")
             }
             Self::Authentication { kind } => {
-                write!(f, "server asked for authentication in plaintext ({kind})")
+                write!(f, "server asked for authentication in plaintext ({kind}")?;
+                if let Some(exposed) = exposed(kind) {
+                    write!(f, ": {exposed}")?;
+                }
+                f.write_str(")")
             }
             Self::Password => f.write_str("client sent a password message in plaintext"),
             Self::Ready => f.write_str("server was ready for queries, in plaintext"),
@@ -135,6 +154,17 @@ impl fmt::Display for Side {
             Self::Client => "client",
             Self::Server => "server",
         })
+    }
+}
+
+/// What a kind of authentication shows of the password to whoever reads it on
+/// the way (PostgreSQL manual, "Password Authentication").
+pub(super) fn exposed(kind: &str) -> Option<&'static str> {
+    match kind {
+        "cleartext-password" => Some("password in clear"),
+        "md5-password" => Some("an MD5 hash, from which the password can be guessed"),
+        "sasl" => Some("the password is not in it, if that is SCRAM"),
+        _ => None,
     }
 }
 
