@@ -28,6 +28,9 @@ enum Command {
     /// Lists the drivers, how their users set them up, and what each sslmode is
     /// documented to do
     Drivers(command::drivers::Args),
+    /// Relays any client to any server and tells the negotiation while it
+    /// happens
+    Tap(command::tap::Args),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::List(args) => command::list::run(&args),
         Command::Explain(args) => command::explain::run(&args),
         Command::Drivers(args) => command::drivers::run(&args),
+        Command::Tap(args) => command::tap::run(&args),
     };
     let (code, error) = match done {
         Ok(code) => return ExitCode::from(code),

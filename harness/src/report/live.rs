@@ -8,8 +8,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde::Serialize;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
 
 use crate::tap::{Event, Narrator, Outcome, Sighting, Summary, What};
 
@@ -228,10 +228,12 @@ fn milliseconds(at: Duration) -> f64 {
     (at.as_secs_f64() * 1e4).round() / 10.0
 }
 
-fn rfc_3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    use serde::ser::Error;
+/// UTC, always with thousandths, so that lines sort as text.
+fn rfc_3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     let time = OffsetDateTime::from(*time);
-    let time = time.replace_millisecond(time.millisecond());
-    let text = time.map(|time| time.format(&Rfc3339).map_err(S::Error::custom));
-    serializer.serialize_str(&text.map_err(S::Error::custom)??)
+    let (hour, minute, second, millisecond) = time.to_hms_milli();
+    serializer.collect_str(&format_args!(
+        "{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z",
+        time.date()
+    ))
 }

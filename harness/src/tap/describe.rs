@@ -162,8 +162,8 @@ impl fmt::Display for Side {
 pub(super) fn exposed(kind: &str) -> Option<&'static str> {
     match kind {
         "cleartext-password" => Some("password in clear"),
-        "md5-password" => Some("an MD5 hash, from which the password can be guessed"),
-        "sasl" => Some("the password is not in it, if that is SCRAM"),
+        "md5-password" => Some("an MD5 hash, open to guessing"),
+        "sasl" => Some("no password in it, if that is SCRAM"),
         _ => None,
     }
 }

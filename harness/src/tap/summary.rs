@@ -275,9 +275,8 @@ fn clauses(events: &[Event]) -> Vec<String> {
                     None => format!("client sent {message}"),
                 }
             }
-            Event::Authentication { .. } if !password => {
-                "server let it in without a password".to_owned()
-            }
+            Event::Authentication { .. } if password => "server let it in".to_owned(),
+            Event::Authentication { .. } => "server let it in without a password".to_owned(),
             _ => continue,
         };
         clauses.push(clause);

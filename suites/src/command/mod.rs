@@ -4,6 +4,7 @@ pub mod check;
 pub mod drivers;
 pub mod explain;
 pub mod list;
+pub mod tap;
 
 use std::path::PathBuf;
 
