@@ -4,4 +4,4 @@
 pub mod data;
 mod setup;
 
-pub use setup::{Failure, Setup, engine_at_hand, locate};
+pub use setup::{Failure, Setup, Workers, engine_at_hand, locate};

@@ -15,13 +15,13 @@ use certs_gen::{DEFAULT_ENDPOINT, EndpointName, Pki};
 use harness::{
     driver::{
         Driver,
-        worker::{BUILT_IN, Limits, Pool, WorkerCommand},
+        worker::{Limits, Pool, WorkerCommand},
     },
     endpoint::{self, Embedded, Endpoint, Facts},
     engine::{self, Account, Cache, NEWEST, Version},
     run::{self, Event, Runner, Sink, Summary},
     rundir::RunDir,
-    suite::{Plan, Trust},
+    suite::{Data, Plan, Profile, Trust},
 };
 use secrecy::ExposeSecret;
 use tokio::{
@@ -52,6 +52,52 @@ pub struct Setup {
     stop: watch::Sender<Option<u8>>,
 }
 
+/// What plays the drivers of some data.
+pub struct Workers<'a> {
+    /// The drivers.
+    pub data: &'a Data,
+    /// The folder of suites.
+    pub folder: &'a Path,
+    /// A program that serves the built-in drivers, if it isn't this one.
+    pub program: Option<&'a Path>,
+}
+
+impl<'a> Workers<'a> {
+    /// Those of the built-in files, or of a folder of suites.
+    #[must_use]
+    pub fn of(data: &'a Data, folder: Option<&'a Path>) -> Self {
+        Self {
+            data,
+            folder: folder.unwrap_or(Path::new(data::FOLDER)),
+            program: None,
+        }
+    }
+
+    fn commands(&self) -> anyhow::Result<Vec<(String, WorkerCommand)>> {
+        (self.data.profiles.values())
+            .map(|profile| Ok((profile.id.clone(), self.command(profile)?)))
+            .collect()
+    }
+
+    fn command(&self, profile: &Profile) -> anyhow::Result<WorkerCommand> {
+        let Some(line) = &profile.worker else {
+            return WorkerCommand::built_in(&profile.id, self.program)
+                .with_context(|| format!("the profile of {} names no `worker`", profile.id));
+        };
+        let (program, args) = line
+            .split_first()
+            .ok_or_else(|| anyhow!("the `worker` of {} is empty", profile.id))?;
+        // A bare name is looked for in PATH, a path in the folder of suites.
+        let program = if program.contains('/') {
+            std::path::absolute(self.folder.join(program))?
+        } else {
+            PathBuf::from(program)
+        };
+        let args = args.iter().map(Into::into).collect();
+        Ok(WorkerCommand { program, args })
+    }
+}
+
 /// The version that an engine request comes to, downloading it where it must.
 ///
 /// # Errors
@@ -76,30 +122,24 @@ pub fn engine_at_hand(request: Option<Version>) -> Version {
 }
 
 impl Setup {
-    /// Makes the run's folder, and knows where its drivers are: in `worker`, a
-    /// program that serves them, or in this program.
+    /// Makes the run's folder, and knows where its drivers are.
     ///
     /// # Errors
-    /// When there is no place to write.
-    pub fn new(worker: Option<&Path>, options: run::Options) -> anyhow::Result<Self> {
-        let run_dir = Arc::new(RunDir::create()?);
-        let pki = Arc::new(Pki::new(
-            EndpointName::new(DEFAULT_ENDPOINT)?,
-            run_dir.path().join("pki"),
-        ));
+    /// When there is no place to write, or a driver has nothing that plays it.
+    pub fn new(workers: &Workers, options: run::Options) -> Result<Self, Failure> {
+        let run_dir = RunDir::create().map_err(|e| Failure::CouldNot(e.into()))?;
+        let run_dir = Arc::new(run_dir);
+        let name = EndpointName::new(DEFAULT_ENDPOINT).map_err(|e| Failure::Usage(e.into()))?;
+        let pki = Arc::new(Pki::new(name, run_dir.path().join("pki")));
         let homes = run_dir.path().join("homes");
-        fs::create_dir(&homes).with_context(|| format!("{} can't be made", homes.display()))?;
-        let pools = (BUILT_IN.iter())
-            .map(|driver| {
-                let command = WorkerCommand::built_in(driver, worker)?;
-                Ok(Arc::new(Pool::new(
-                    *driver,
-                    command,
-                    &homes,
-                    Limits::default(),
-                )))
+        fs::create_dir(&homes)
+            .with_context(|| format!("{} can't be made", homes.display()))
+            .map_err(Failure::CouldNot)?;
+        let pools = (workers.commands().map_err(Failure::Usage)?.into_iter())
+            .map(|(driver, command)| {
+                Arc::new(Pool::new(driver, command, &homes, Limits::default()))
             })
-            .collect::<anyhow::Result<Vec<_>>>()?;
+            .collect::<Vec<_>>();
         let (stop, stopped) = watch::channel(None);
         let trust_pki = Arc::clone(&pki);
         Ok(Self {

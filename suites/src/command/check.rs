@@ -14,7 +14,7 @@ use harness::{
     run::{Event, Options, Sink},
     suite::Data,
 };
-use suites::{Failure, Setup, locate};
+use suites::{Failure, Setup, Workers, locate};
 
 use super::Select;
 
@@ -76,7 +76,8 @@ async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
         concurrency: args.jobs,
         ..Options::default()
     };
-    let setup = Setup::new(None, options).map_err(Failure::CouldNot)?;
+    let workers = Workers::of(data, args.select.folder());
+    let setup = Setup::new(&workers, options)?;
     setup.heed_signals().map_err(Failure::CouldNot)?;
     let summary = setup.play(&plan, &engines, &mut sinks).await;
     let interrupted = setup.interrupted();

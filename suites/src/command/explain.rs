@@ -12,7 +12,7 @@ use harness::{
     run::Options,
     suite::{Cell, Data},
 };
-use suites::{Failure, Setup, data, engine_at_hand, locate};
+use suites::{Failure, Setup, Workers, data, engine_at_hand, locate};
 
 use super::print;
 
@@ -39,16 +39,17 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         return print(&again(&cell, None));
     }
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Failure::CouldNot(e.into()))?;
-    runtime.block_on(serve(&cell))
+    let workers = Workers::of(&data, args.suites_from.as_deref());
+    runtime.block_on(serve(&workers, &cell))
 }
 
-async fn serve(cell: &Cell) -> Result<u8, Failure> {
+async fn serve(workers: &Workers<'_>, cell: &Cell) -> Result<u8, Failure> {
     let version = locate(Some(Version {
         major: cell.major,
         minor: None,
     }));
     let version = version.await?;
-    let setup = Setup::new(None, Options::default()).map_err(Failure::CouldNot)?;
+    let setup = Setup::new(workers, Options::default())?;
     setup.heed_signals().map_err(Failure::CouldNot)?;
     let served = serve_until_stopped(&setup, version, cell).await;
     let closed = setup.close().await;
