@@ -96,6 +96,9 @@ pub fn judge(cell: &Cell, names: Names, observation: &Observation, seen: &Observ
         Expectation::Skip(why) => return Verdict::Skipped(why.clone()),
         Expectation::See { said, wire, says } => (said, wire, says),
     };
+    if (seen.wire.connections().iter().flatten()).any(|word| *word == Word::Unreachable) {
+        return Verdict::Broken("the tap could not reach the server".to_owned());
+    }
     let mut differences = Vec::new();
     match &seen.said {
         Ok(seen) if seen == said => {}
