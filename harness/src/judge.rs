@@ -62,13 +62,35 @@ pub enum NoWord {
     Contradictory(String),
 }
 
-/// Whom the texts of refusals speak of.
+/// What the placeholders of texts and answers stand for.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
     /// `{user}`.
     pub user: &'a str,
     /// `{database}`.
     pub database: &'a str,
+    /// `{version}`: the session's TLS version; empty without TLS.
+    pub version: &'a str,
+    /// `{cipher}`: the session's cipher suite; empty without TLS.
+    pub cipher: &'a str,
+}
+
+impl<'a> Names<'a> {
+    /// Those of an attempt.
+    #[must_use]
+    pub fn of(user: &'a str, database: &'a str, outcome: &'a Outcome) -> Self {
+        let text = |value: &'a Option<String>| value.as_deref().unwrap_or_default();
+        let (version, cipher) = match outcome {
+            Outcome::Connected { session, .. } => (text(&session.version), text(&session.cipher)),
+            Outcome::Refused { .. } => ("", ""),
+        };
+        Self {
+            user,
+            database,
+            version,
+            cipher,
+        }
+    }
 }
 
 /// Puts an observation into words.
@@ -76,7 +98,7 @@ pub struct Names<'a> {
 pub fn read(profile: &Profile, observation: &Observation) -> Observed {
     let wire = observation.transcript.wire();
     let said = match &observation.outcome {
-        Outcome::Connected { tls, session } => {
+        Outcome::Connected { tls, session, .. } => {
             read_session(*tls, session, &observation.transcript, &wire)
         }
         Outcome::Refused { message, sqlstate } => profile
@@ -92,9 +114,9 @@ pub fn read(profile: &Profile, observation: &Observation) -> Observed {
 /// Holds what was seen against what must be seen.
 #[must_use]
 pub fn judge(cell: &Cell, names: Names, observation: &Observation, seen: &Observed) -> Verdict {
-    let (said, wire, says) = match &cell.expects {
+    let (said, wire) = match &cell.expects {
         Expectation::Skip(why) => return Verdict::Skipped(why.clone()),
-        Expectation::See { said, wire, says } => (said, wire, says),
+        Expectation::See { said, wire, .. } => (said, wire),
     };
     if (seen.wire.connections().iter().flatten()).any(|word| *word == Word::Unreachable) {
         return Verdict::Broken("the tap could not reach the server".to_owned());
@@ -119,14 +141,52 @@ pub fn judge(cell: &Cell, names: Names, observation: &Observation, seen: &Observ
             seen.wire
         ));
     }
-    if let Some(text) = says {
-        differences.extend(wording(text, names, observation));
-    }
+    differences.extend(beyond(&cell.expects, names, observation));
     match &cell.known {
         Some(known) => judge_known(known, seen, differences),
         None if differences.is_empty() => Verdict::Pass,
         None => Verdict::Fail(differences),
     }
+}
+
+/// What a row asks for besides outcome and wire.
+fn beyond(expects: &Expectation, names: Names, observation: &Observation) -> Vec<String> {
+    let Expectation::See {
+        says,
+        answers,
+        negotiates,
+        ..
+    } = expects
+    else {
+        return Vec::new();
+    };
+    let mut differences = Vec::new();
+    if let Some(text) = says {
+        differences.extend(wording(text, names, observation));
+    }
+    if let Some(version) = negotiates
+        && version.to_string() != names.version
+    {
+        let seen = if names.version.is_empty() {
+            "no TLS"
+        } else {
+            names.version
+        };
+        differences.push(format!("expected {version}, observed {seen}"));
+    }
+    match (answers, &observation.outcome) {
+        (
+            Some(answers),
+            Outcome::Connected {
+                reply: Some(reply), ..
+            },
+        ) => {
+            differences.extend(answers.differences(reply, names));
+        }
+        (Some(_), _) => differences.push("the question was not answered".to_owned()),
+        (None, _) => {}
+    }
+    differences
 }
 
 fn judge_known(known: &Known, seen: &Observed, mut differences: Vec<String>) -> Verdict {
