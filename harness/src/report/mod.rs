@@ -9,3 +9,6 @@ pub use console::{Console, in_full};
 pub use json::{Json, JsonReport};
 pub use repro::{Stage, repro, steps};
 pub use words::{Described, expected, policy, verdict};
+
+#[cfg(test)]
+mod tests;
