@@ -379,11 +379,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case("another user", "127.0.0.1", "x", "d")]
-    #[case("another database", "127.0.0.1", "u", "x")]
-    #[case("no address", "1.2", "u", "d")]
+    #[case::another_user("127.0.0.1", "x", "d")]
+    #[case::another_database("127.0.0.1", "u", "x")]
+    #[case::no_address("1.2", "u", "d")]
     fn the_wording_names_this_attempt(
-        #[case] _what: &str,
         #[case] client: &str,
         #[case] user: &str,
         #[case] database: &str,

@@ -92,10 +92,10 @@ async fn play(
     results: &Results,
 ) -> anyhow::Result<Option<u8>> {
     let setup = Setup::new(&Workers::of(data, None), Options::default())?;
-    setup.heed_signals()?;
+    setup.stop.heed_signals()?;
     let mut collect = Collect::default();
     setup.play(plan, engines, &mut collect).await;
-    let interrupted = setup.interrupted();
+    let interrupted = setup.stop.exit_code();
     let _ = results.set(collect.0);
     setup.close().await?;
     Ok(interrupted)

@@ -50,7 +50,7 @@ async fn serve(workers: &Workers<'_>, cell: &Cell) -> Result<u8, Failure> {
     }));
     let version = version.await?;
     let setup = Setup::new(workers, Options::default())?;
-    setup.heed_signals().map_err(Failure::CouldNot)?;
+    (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
     let served = serve_until_stopped(&setup, version, cell).await;
     let closed = setup.close().await;
     served.and(closed).map_err(Failure::CouldNot)?;
@@ -62,7 +62,7 @@ async fn serve_until_stopped(setup: &Setup, version: Version, cell: &Cell) -> an
     let kept_up = async {
         endpoint.apply(&cell.case.policy()).await?;
         let facts = endpoint.facts();
-        let pass_file = setup.write_pass_file(facts)?;
+        let pass_file = setup.ground.write_pass_file(facts)?;
         let files = |trust| match (setup.runner.trust_files)(trust) {
             Ok(path) => path.display().to_string(),
             Err(why) => why,
@@ -76,7 +76,7 @@ async fn serve_until_stopped(setup: &Setup, version: Version, cell: &Cell) -> an
         println!("password    export PGPASSFILE={}", pass_file.display());
         print!("{lines}");
         println!("until       Ctrl-C");
-        setup.stopped().await;
+        setup.stop.stopped().await;
         anyhow::Ok(())
     };
     let kept_up = kept_up.await;

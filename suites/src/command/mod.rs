@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod drivers;
+pub mod emulate;
 pub mod explain;
 pub mod list;
 
