@@ -11,3 +11,6 @@ pub use json::{Json, JsonReport};
 pub use live::{Live, Telling};
 pub use repro::{Stage, repro, steps};
 pub use words::{Described, expected, policy, verdict};
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Suites as data: claims, truth tables, driver profiles and known
 //! divergences, parsed and crossed into a plan of cells.
 
+mod answer;
 mod axes;
 mod claims;
 mod file;
@@ -11,6 +12,7 @@ mod row;
 mod source;
 mod vocabulary;
 
+pub use answer::{AnswerError, ExpectedAnswer};
 pub use axes::{Settings, Trust, Who};
 pub use claims::{Claim, Claims};
 pub use file::Suite;
