@@ -135,7 +135,7 @@ impl fmt::Display for Event {
                 f,
                 "server refused in plaintext: {}: {sqlstate}: {}",
                 severity.escape_debug(),
-                message.escape_debug()
+                on_one_line(message)
             ),
             Self::Garbled { from, expected } => {
                 write!(f, "{from} sent garbled bytes where {expected} was due")
@@ -155,6 +155,17 @@ impl fmt::Display for Side {
             Self::Server => "server",
         })
     }
+}
+
+/// What a peer sent as a sentence, whose quotation marks are no danger: the
+/// rest is escaped.
+pub(super) fn on_one_line(text: &str) -> String {
+    text.chars()
+        .map(|char| match char {
+            '"' | '\'' => char.to_string(),
+            _ => char.escape_debug().to_string(),
+        })
+        .collect()
 }
 
 /// What a kind of authentication shows of the password to whoever reads it on

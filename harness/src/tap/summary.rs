@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    describe::exposed,
+    describe::{exposed, on_one_line},
     transcript::{Event, Side},
 };
 
@@ -325,7 +325,7 @@ fn decided(event: &Event, events: &[Event]) -> Option<(Outcome, Option<String>)>
                     .iter()
                     .any(|words| message.contains(words));
             let what = if plaintext { "plaintext " } else { "" };
-            let message = message.escape_debug();
+            let message = on_one_line(message);
             (
                 Outcome::Refused,
                 Some(format!("{what}refused by the server: {sqlstate} {message}")),
