@@ -43,22 +43,7 @@ impl fmt::Display for Event {
                 groups,
                 sni,
                 alpn,
-            } => write!(
-                f,
-                "client offered {} (ClientHello), {} cipher suites, groups {}, {}, {}",
-                list(versions),
-                ciphers.len(),
-                list(groups),
-                sni.as_ref().map_or_else(
-                    || "no SNI".to_owned(),
-                    |name| format!("SNI {}", name.escape_debug())
-                ),
-                if alpn.is_empty() {
-                    "no ALPN".to_owned()
-                } else {
-                    format!("ALPN {}", list(alpn))
-                },
-            ),
+            } => f.write_str(&offer(versions, ciphers, groups, sni.as_deref(), alpn)),
             Self::HelloRetryRequest { group } => {
                 f.write_str("server asked for another ClientHello (HelloRetryRequest)")?;
                 in_group(f, group.as_deref())
@@ -80,10 +65,7 @@ impl fmt::Display for Event {
                 f,
                 "server showed a certificate for {}, names {}, valid from {not_before} to \
                  {not_after}",
-                (common_name.as_ref()).map_or_else(
-                    || "no common name".to_owned(),
-                    |name| format!("CN {}", name.escape_debug())
-                ),
+                named("CN", common_name.as_deref()),
                 list(names),
             ),
             Self::Alert {
@@ -177,6 +159,34 @@ pub(super) fn exposed(kind: &str) -> Option<&'static str> {
         "sasl" => Some("no password in it, if that is SCRAM"),
         _ => None,
     }
+}
+
+fn offer(
+    versions: &[String],
+    ciphers: &[String],
+    groups: &[String],
+    sni: Option<&str>,
+    alpn: &[String],
+) -> String {
+    let alpn = if alpn.is_empty() {
+        "no ALPN".to_owned()
+    } else {
+        format!("ALPN {}", list(alpn))
+    };
+    format!(
+        "client offered {} (ClientHello), {} cipher suites, groups {}, {}, {alpn}",
+        list(versions),
+        ciphers.len(),
+        list(groups),
+        named("SNI", sni),
+    )
+}
+
+fn named(what: &str, name: Option<&str>) -> String {
+    name.map_or_else(
+        || format!("no {what}"),
+        |name| format!("{what} {}", name.escape_debug()),
+    )
 }
 
 fn in_group(f: &mut fmt::Formatter<'_>, group: Option<&str>) -> fmt::Result {

@@ -75,7 +75,8 @@ impl Story {
     /// hellos, which are long, one.
     fn hear(&mut self, event: &Event) {
         let hello = |event: &Event| matches!(event, Event::ClientHello { .. });
-        if !self.summed_up && !(hello(event) && self.events.iter().any(hello)) {
+        let another_hello = hello(event) && self.events.iter().any(hello);
+        if !self.summed_up && !another_hello {
             self.events.push(event.clone());
         }
     }

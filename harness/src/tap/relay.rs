@@ -111,18 +111,18 @@ async fn serve(
 ) {
     let mut relays = FuturesUnordered::new();
     let mut number = 0;
-    let mut start = async |client, address| {
+    let mut open = async |address| {
         number += 1;
-        let teller = Teller::open(number, address, listens.clone()).await;
-        relay(client, upstream.to_string(), teller)
+        Teller::open(number, address, listens.clone()).await
     };
+    let start = |client, teller| relay(client, upstream.to_string(), teller);
     let mut left = MOST_CONNECTIONS;
     while left > 0 {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((client, address)) => {
                     left -= 1;
-                    relays.push(start(client, address).await);
+                    relays.push(start(client, open(address).await));
                 }
                 Err(_) => sleep(ACCEPT_AGAIN).await,
             },
@@ -131,7 +131,7 @@ async fn serve(
         }
     }
     for (client, address) in backlog(listener).take(left) {
-        relays.push(start(client, address).await);
+        relays.push(start(client, open(address).await));
     }
     while let Some(()) = relays.next().await {}
 }

@@ -372,7 +372,8 @@ fn went_away(by: Side, has: &dyn Fn(fn(&Event) -> bool) -> bool) -> (Outcome, St
     let (outcome, means) = match by {
         Side::Client if dark => (
             Outcome::HandshakeFailed,
-            " when it had seen the server's certificate, without a login: it may not accept it",
+            " right behind the TLS handshake, without a login: it may not accept the server's \
+             certificate",
         ),
         Side::Client if server_hello => (
             Outcome::HandshakeFailed,
@@ -389,7 +390,8 @@ fn went_away(by: Side, has: &dyn Fn(fn(&Event) -> bool) -> bool) -> (Outcome, St
         Side::Client => (Outcome::Silent, " without a word"),
         Side::Server if dark => (
             Outcome::HandshakeFailed,
-            " right behind the TLS handshake; what it said is encrypted",
+            " right behind the TLS handshake, without a login: one side may not accept the other's \
+             certificate, and says so under encryption alone",
         ),
         Side::Server if hello => (
             Outcome::HandshakeFailed,

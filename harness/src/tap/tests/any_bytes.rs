@@ -149,7 +149,9 @@ proptest! {
         let in_use = sightings.iter().filter(|seen| seen.what == What::InUse).count();
         prop_assert_eq!(in_use == 1, negotiation(&noted, usize::MAX).is_in_use());
         let mut told = Transcript::default();
-        sightings.into_iter().for_each(|sighting| told.add(sighting));
+        for sighting in sightings {
+            told.add(sighting);
+        }
         prop_assert_eq!(told.connections, vec![events(&noted, usize::MAX)]);
     }
 
