@@ -2,6 +2,8 @@
 //! divergences, parsed and crossed into a plan of cells.
 
 mod answer;
+#[cfg(test)]
+mod any_text;
 mod axes;
 mod claims;
 mod file;
