@@ -62,13 +62,35 @@ pub enum NoWord {
     Contradictory(String),
 }
 
-/// Whom the texts of refusals speak of.
+/// What the placeholders of texts and answers stand for.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
     /// `{user}`.
     pub user: &'a str,
     /// `{database}`.
     pub database: &'a str,
+    /// `{version}`: the session's TLS version; empty without TLS.
+    pub version: &'a str,
+    /// `{cipher}`: the session's cipher suite; empty without TLS.
+    pub cipher: &'a str,
+}
+
+impl<'a> Names<'a> {
+    /// Those of an attempt.
+    #[must_use]
+    pub fn of(user: &'a str, database: &'a str, outcome: &'a Outcome) -> Self {
+        let text = |value: &'a Option<String>| value.as_deref().unwrap_or_default();
+        let (version, cipher) = match outcome {
+            Outcome::Connected { session, .. } => (text(&session.version), text(&session.cipher)),
+            Outcome::Refused { .. } => ("", ""),
+        };
+        Self {
+            user,
+            database,
+            version,
+            cipher,
+        }
+    }
 }
 
 /// Puts an observation into words.
@@ -76,7 +98,7 @@ pub struct Names<'a> {
 pub fn read(profile: &Profile, observation: &Observation) -> Observed {
     let wire = observation.transcript.wire();
     let said = match &observation.outcome {
-        Outcome::Connected { tls, session } => {
+        Outcome::Connected { tls, session, .. } => {
             read_session(*tls, session, &observation.transcript, &wire)
         }
         Outcome::Refused { message, sqlstate } => profile
@@ -92,10 +114,13 @@ pub fn read(profile: &Profile, observation: &Observation) -> Observed {
 /// Holds what was seen against what must be seen.
 #[must_use]
 pub fn judge(cell: &Cell, names: Names, observation: &Observation, seen: &Observed) -> Verdict {
-    let (said, wire, says) = match &cell.expects {
+    let (said, wire) = match &cell.expects {
         Expectation::Skip(why) => return Verdict::Skipped(why.clone()),
-        Expectation::See { said, wire, says } => (said, wire, says),
+        Expectation::See { said, wire, .. } => (said, wire),
     };
+    if (seen.wire.connections().iter().flatten()).any(|word| *word == Word::Unreachable) {
+        return Verdict::Broken("the tap could not reach the server".to_owned());
+    }
     let mut differences = Vec::new();
     match &seen.said {
         Ok(seen) if seen == said => {}
@@ -118,14 +143,52 @@ pub fn judge(cell: &Cell, names: Names, observation: &Observation, seen: &Observ
             seen.wire
         ));
     }
-    if let Some(text) = says {
-        differences.extend(wording(text, names, observation));
-    }
+    differences.extend(beyond(&cell.expects, names, observation));
     match &cell.known {
         Some(known) => judge_known(known, seen, differences),
         None if differences.is_empty() => Verdict::Pass,
         None => Verdict::Fail(differences),
     }
+}
+
+/// What a row asks for besides outcome and wire.
+fn beyond(expects: &Expectation, names: Names, observation: &Observation) -> Vec<String> {
+    let Expectation::See {
+        says,
+        answers,
+        negotiates,
+        ..
+    } = expects
+    else {
+        return Vec::new();
+    };
+    let mut differences = Vec::new();
+    if let Some(text) = says {
+        differences.extend(wording(text, names, observation));
+    }
+    if let Some(version) = negotiates
+        && version.to_string() != names.version
+    {
+        let seen = if names.version.is_empty() {
+            "no TLS"
+        } else {
+            names.version
+        };
+        differences.push(format!("expected {version}, observed {seen}"));
+    }
+    match (answers, &observation.outcome) {
+        (
+            Some(answers),
+            Outcome::Connected {
+                reply: Some(reply), ..
+            },
+        ) => {
+            differences.extend(answers.differences(reply, names));
+        }
+        (Some(_), _) => differences.push("the question was not answered".to_owned()),
+        (None, _) => {}
+    }
+    differences
 }
 
 fn judge_known(known: &Known, seen: &Observed, mut differences: Vec<String>) -> Verdict {
@@ -220,5 +283,182 @@ fn message(outcome: &Outcome) -> &str {
     match outcome {
         Outcome::Refused { message, .. } => message,
         Outcome::Connected { .. } => "a session",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        driver::Reply,
+        fixture::{AES, HBA, cell, one, refused, session, startup, tls},
+    };
+
+    fn verdict(cell: &Cell, outcome: Outcome, transcript: Transcript) -> Verdict {
+        let observation = Observation {
+            outcome,
+            transcript,
+        };
+        let seen = read(&cell.case.driver, &observation);
+        let names = Names::of("u", "d", &observation.outcome);
+        judge(cell, names, &observation, &seen)
+    }
+
+    fn fails(differences: &[&str]) -> Verdict {
+        Verdict::Fail(differences.iter().map(|&text| text.to_owned()).collect())
+    }
+
+    const ECDHE: &str = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
+
+    #[rstest]
+    #[case::all_agree(session(Some(true), Some(("TLSv1.3", AES))), tls("TLSv1.3", AES), Verdict::Pass)]
+    #[case::a_driver_that_cannot_tell(session(None, Some(("TLSv1.3", AES))), tls("TLSv1.3", AES), Verdict::Pass)]
+    #[case::names_of_a_suite(
+        session(None, Some(("TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384"))),
+        tls("TLSv1.2", ECDHE),
+        Verdict::Pass
+    )]
+    #[case::plaintext_after_all(session(Some(false), None), startup(None), fails(&[
+        "expected encrypted, observed plaintext",
+        "expected on the wire `sslrequest S hello tls`, observed `startup`",
+    ]))]
+    #[case::another_wire(session(Some(true), Some(("TLSv1.3", AES))), Transcript {
+        connections: [startup(None), tls("TLSv1.3", AES)].into_iter().flat_map(|t| t.connections).collect(),
+    }, fails(&["expected on the wire `sslrequest S hello tls`, observed `startup | sslrequest S hello tls`"]))]
+    #[case::the_driver_disagrees(session(Some(false), Some(("TLSv1.3", AES))), tls("TLSv1.3", AES), fails(&[
+        "expected encrypted, observed a session on which driver, wire and server disagree: \
+         the driver says plaintext, the wire shows encrypted, pg_stat_ssl says encrypted",
+    ]))]
+    #[case::the_server_disagrees(session(Some(true), None), tls("TLSv1.3", AES), fails(&[
+        "expected encrypted, observed a session on which driver, wire and server disagree: \
+         the driver says encrypted, the wire shows encrypted, pg_stat_ssl says plaintext",
+    ]))]
+    #[case::another_version(session(None, Some(("TLSv1.2", AES))), tls("TLSv1.3", AES), fails(&[
+        "expected encrypted, observed a session on which driver, wire and server disagree: \
+         the wire shows Some((\"TLSv1.3\", \"TLS_AES_256_GCM_SHA384\")), \
+         pg_stat_ssl says Some((\"TLSv1.2\", \"TLS_AES_256_GCM_SHA384\"))",
+    ]))]
+    #[case::unreachable(session(Some(false), None), one(vec![Event::Unreachable { why: "no".to_owned() }]),
+        Verdict::Broken("the tap could not reach the server".to_owned()))]
+    fn a_session_is_encrypted_when_all_say_so(
+        #[case] outcome: Outcome,
+        #[case] transcript: Transcript,
+        #[case] expected: Verdict,
+    ) {
+        assert_eq!(
+            verdict(&cell("encrypted", ""), outcome, transcript),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case::as_expected("refused", HBA, HBA, Verdict::Pass)]
+    #[case::as_worded("worded", HBA, HBA, Verdict::Pass)]
+    #[case::unclassified("refused", "go away", HBA, Verdict::Broken(
+        "the driver refused with an error that no [[refusal]] of its profile describes: go away".to_owned(),
+    ))]
+    #[case::other_words("worded", "no pg_hba.conf entry, sorry", HBA, fails(&[
+        "expected the wording `no pg_hba.conf entry for host \"{client}\", user \"{user}\", \
+         database \"{database}\", no encryption`, observed `no pg_hba.conf entry, sorry`",
+    ]))]
+    #[case::other_words_on_the_wire("worded", HBA, "sorry", fails(&[
+        "expected the wording `no pg_hba.conf entry for host \"{client}\", user \"{user}\", \
+         database \"{database}\", no encryption` on the wire, observed `sorry`",
+    ]))]
+    fn a_refusal_is_precise(
+        #[case] name: &str,
+        #[case] says: &str,
+        #[case] wire: &str,
+        #[case] expected: Verdict,
+    ) {
+        let transcript = startup(Some(wire));
+        assert_eq!(
+            verdict(&cell(name, ""), refused(says), transcript),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case::another_user("127.0.0.1", "x", "d")]
+    #[case::another_database("127.0.0.1", "u", "x")]
+    #[case::no_address("1.2", "u", "d")]
+    fn the_wording_names_this_attempt(
+        #[case] client: &str,
+        #[case] user: &str,
+        #[case] database: &str,
+    ) {
+        let text = HBA
+            .replace("127.0.0.1", client)
+            .replace("\"u\"", &format!("\"{user}\""))
+            .replace("\"d\"", &format!("\"{database}\""));
+        let seen = verdict(&cell("worded", ""), refused(&text), startup(Some(&text)));
+        assert!(matches!(seen, Verdict::Fail(_)), "{seen:?}");
+    }
+
+    #[test]
+    fn an_unclassified_refusal_on_another_wire_fails() {
+        let seen = verdict(&cell("refused", ""), refused("go away"), startup(None));
+        assert!(matches!(seen, Verdict::Fail(_)), "{seen:?}");
+    }
+
+    #[rstest]
+    #[case(("TLSv1.3", AES), Verdict::Pass)]
+    #[case(("TLSv1.2", AES), fails(&["expected TLSv1.3, observed TLSv1.2"]))]
+    fn a_version_may_be_asked_for(#[case] row: (&str, &str), #[case] expected: Verdict) {
+        let transcript = tls(row.0, row.1);
+        let seen = verdict(&cell("tls13", ""), session(None, Some(row)), transcript);
+        assert_eq!(seen, expected);
+    }
+
+    #[rstest]
+    #[case(Some("1"), Verdict::Pass)]
+    #[case(Some("2"), fails(&["no row is expected like `2`", "expected exactly one `1`, observed 0 such rows"]))]
+    #[case(None, fails(&["the question was not answered"]))]
+    fn an_answer_is_held_against_its_table(#[case] value: Option<&str>, #[case] expected: Verdict) {
+        let Outcome::Connected { tls, session, .. } = session(None, None) else {
+            unreachable!();
+        };
+        let reply = value.map(|value| Reply::Rows {
+            columns: vec!["one".to_owned()],
+            rows: vec![vec![Some(value.to_owned())]],
+        });
+        let outcome = Outcome::Connected {
+            tls,
+            session,
+            reply,
+        };
+        assert_eq!(
+            verdict(&cell("asked", ""), outcome, startup(None)),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case::exactly_so("plaintext  startup", true, "known")]
+    #[case::otherwise("encrypted  sslrequest S hello tls", true, "fail")]
+    #[case::gone("plaintext  startup", false, "fail")]
+    fn a_divergence_is_known_only_as_recorded(
+        #[case] seen: &str,
+        #[case] diverges: bool,
+        #[case] expected: &str,
+    ) {
+        let known = format!(
+            "[[known]]\ncells = \"t/d/refused\"\nreason = \"r\"\nlink = \"l\"\nseen = \"{seen}\"\n"
+        );
+        let cell = cell("refused", &known);
+        let verdict = if diverges {
+            verdict(&cell, session(None, None), startup(None))
+        } else {
+            verdict(&cell, refused(HBA), startup(Some(HBA)))
+        };
+        assert_eq!(crate::report::verdict(&verdict), expected, "{verdict:?}");
+    }
+
+    #[test]
+    fn a_skip_says_why() {
+        let seen = verdict(&cell("skipped", ""), refused(HBA), startup(None));
+        assert_eq!(seen, Verdict::Skipped("for a reason".to_owned()));
     }
 }

@@ -16,3 +16,6 @@ pub mod run;
 pub mod rundir;
 pub mod suite;
 pub mod tap;
+
+#[cfg(test)]
+mod fixture;

@@ -14,7 +14,7 @@ use std::{
 
 use certs_gen::{DEFAULT_ENDPOINT, EndpointName, Pki};
 use harness::{
-    endpoint::{Embedded, Endpoint, EndpointError, Login, Options},
+    endpoint::{Embedded, Endpoint, EndpointError, Login, Master, Options},
     policy::{Admits, DefaultsTable, Leaf, Policy, TlsVersion},
     rundir::{RunDir, sweep},
 };
@@ -282,6 +282,8 @@ async fn start() -> (Box<dyn Endpoint>, Arc<RunDir>) {
         defaults: DefaultsTable::parse("engines.toml", &text).unwrap(),
         pki: Arc::new(Pki::new(host, run_dir.path().join("pki"))),
         run_dir: Arc::clone(&run_dir),
+        port: None,
+        master: Master::default(),
     };
     let began = Instant::now();
     let server = Embedded::start(options).await.unwrap();

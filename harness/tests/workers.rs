@@ -355,6 +355,7 @@ fn attempt(id: u64, port: u16) -> Attempt {
         sslmode: None,
         sslrootcert: None,
         options: BTreeMap::new(),
+        query: None,
     }
 }
 

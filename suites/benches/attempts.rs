@@ -17,7 +17,7 @@ use harness::{
     suite::{Cell, Data},
 };
 use secrecy::ExposeSecret;
-use suites::{Setup, data, locate};
+use suites::{Setup, Workers, data, locate};
 
 /// Attempts of each driver that are timed.
 const ATTEMPTS: usize = 600;
@@ -62,7 +62,7 @@ type Figure = (String, f64, &'static str);
 async fn measure() -> anyhow::Result<Vec<Figure>> {
     let data = data::load(None)?;
     let version = locate(None).await?;
-    let setup = Setup::new(None, Options::default())?;
+    let setup = Setup::new(&Workers::of(&data, None), Options::default())?;
     // The first start makes the template cluster, if there is none yet.
     setup.endpoint(version).await?.shutdown().await?;
     let started = Instant::now();

@@ -12,6 +12,10 @@ use include_dir::{Dir, include_dir};
 static CASES: Dir = include_dir!("$CARGO_MANIFEST_DIR/cases");
 static DRIVERS: Dir = include_dir!("$CARGO_MANIFEST_DIR/drivers");
 
+/// Where the built-in files were taken from; what they name by a relative path
+/// is looked for there.
+pub const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
+
 /// Reads and crosses all tables, from `folder` or as they were built in.
 ///
 /// # Errors
@@ -97,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_built_in_files_are_those_of_the_folder() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = Path::new(FOLDER);
         let names = |files: Vec<SourceFile>| files.into_iter().map(|f| f.name).collect::<Vec<_>>();
         assert_eq!(names(built_in()), names(read(folder).unwrap()));
     }

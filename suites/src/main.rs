@@ -21,6 +21,8 @@ enum Command {
     /// Plays the suites; ends with 0 conforms, 1 does not, 2 usage, 3 could not
     /// find out
     Check(command::check::Args),
+    /// Keeps an emulated RDS instance up until Ctrl-C, and prints how to connect
+    Emulate(command::emulate::Args),
     /// Lists the cells of the suites, and starts nothing
     List(command::list::Args),
     /// Explains a cell: the claim, the steps, the lines that show it again
@@ -28,15 +30,20 @@ enum Command {
     /// Lists the drivers, how their users set them up, and what each sslmode is
     /// documented to do
     Drivers(command::drivers::Args),
+    /// Relays any client to any server and tells the negotiation while it
+    /// happens
+    Tap(command::tap::Args),
 }
 
 fn main() -> ExitCode {
     harness::driver::worker::serve_if_asked(std::env::args_os());
     let done = match Cli::parse().command {
         Command::Check(args) => command::check::run(&args),
+        Command::Emulate(args) => command::emulate::run(args),
         Command::List(args) => command::list::run(&args),
         Command::Explain(args) => command::explain::run(&args),
         Command::Drivers(args) => command::drivers::run(&args),
+        Command::Tap(args) => command::tap::run(&args),
     };
     let (code, error) = match done {
         Ok(code) => return ExitCode::from(code),

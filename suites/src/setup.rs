@@ -2,34 +2,26 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
 };
 
 use anyhow::{Context, anyhow};
-use certs_gen::{DEFAULT_ENDPOINT, EndpointName, Pki};
+use certs_gen::DEFAULT_ENDPOINT;
 use harness::{
     driver::{
         Driver,
-        worker::{BUILT_IN, Limits, Pool, WorkerCommand},
+        worker::{Limits, Pool, WorkerCommand},
     },
-    endpoint::{self, Embedded, Endpoint, Facts},
+    endpoint::{Endpoint, Master},
     engine::{self, Account, Cache, NEWEST, Version},
     run::{self, Event, Runner, Sink, Summary},
-    rundir::RunDir,
-    suite::{Plan, Trust},
-};
-use secrecy::ExposeSecret;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
+    suite::{Data, Plan, Profile},
 };
 
-use crate::data;
+use crate::{data, ground::Ground, stop::Stop};
 
 /// Why a run could not be made, by whose turn it is.
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +36,59 @@ pub enum Failure {
 
 /// What the drivers of a run stand on; endpoints come and go in it.
 pub struct Setup {
-    run_dir: Arc<RunDir>,
-    pki: Arc<Pki>,
+    /// What its servers stand on.
+    pub ground: Ground,
+    /// Ends the run.
+    pub stop: Stop,
     pools: Vec<Arc<Pool>>,
     /// Plays cells.
     pub runner: Runner,
-    stop: watch::Sender<Option<u8>>,
+}
+
+/// What plays the drivers of some data.
+pub struct Workers<'a> {
+    /// The drivers.
+    pub data: &'a Data,
+    /// The folder of suites.
+    pub folder: &'a Path,
+    /// A program that serves the built-in drivers, if it isn't this one.
+    pub program: Option<&'a Path>,
+}
+
+impl<'a> Workers<'a> {
+    /// Those of the built-in files, or of a folder of suites.
+    #[must_use]
+    pub fn of(data: &'a Data, folder: Option<&'a Path>) -> Self {
+        Self {
+            data,
+            folder: folder.unwrap_or(Path::new(data::FOLDER)),
+            program: None,
+        }
+    }
+
+    fn commands(&self) -> anyhow::Result<Vec<(String, WorkerCommand)>> {
+        (self.data.profiles.values())
+            .map(|profile| Ok((profile.id.clone(), self.command(profile)?)))
+            .collect()
+    }
+
+    fn command(&self, profile: &Profile) -> anyhow::Result<WorkerCommand> {
+        let Some(line) = &profile.worker else {
+            return WorkerCommand::built_in(&profile.id, self.program)
+                .with_context(|| format!("the profile of {} names no `worker`", profile.id));
+        };
+        let (program, args) = line
+            .split_first()
+            .ok_or_else(|| anyhow!("the `worker` of {} is empty", profile.id))?;
+        // A bare name is looked for in PATH, a path in the folder of suites.
+        let program = if program.contains('/') {
+            std::path::absolute(self.folder.join(program))?
+        } else {
+            PathBuf::from(program)
+        };
+        let args = args.iter().map(Into::into).collect();
+        Ok(WorkerCommand { program, args })
+    }
 }
 
 /// The version that an engine request comes to, downloading it where it must.
@@ -76,41 +115,30 @@ pub fn engine_at_hand(request: Option<Version>) -> Version {
 }
 
 impl Setup {
-    /// Makes the run's folder, and knows where its drivers are: in `worker`, a
-    /// program that serves them, or in this program.
+    /// Makes the run's folder, and knows where its drivers are.
     ///
     /// # Errors
-    /// When there is no place to write.
-    pub fn new(worker: Option<&Path>, options: run::Options) -> anyhow::Result<Self> {
-        let run_dir = Arc::new(RunDir::create()?);
-        let pki = Arc::new(Pki::new(
-            EndpointName::new(DEFAULT_ENDPOINT)?,
-            run_dir.path().join("pki"),
-        ));
-        let homes = run_dir.path().join("homes");
-        fs::create_dir(&homes).with_context(|| format!("{} can't be made", homes.display()))?;
-        let pools = (BUILT_IN.iter())
-            .map(|driver| {
-                let command = WorkerCommand::built_in(driver, worker)?;
-                Ok(Arc::new(Pool::new(
-                    *driver,
-                    command,
-                    &homes,
-                    Limits::default(),
-                )))
+    /// When there is no place to write, or a driver has nothing that plays it.
+    pub fn new(workers: &Workers, options: run::Options) -> Result<Self, Failure> {
+        let ground = Ground::new(DEFAULT_ENDPOINT)?;
+        let homes = ground.path().join("homes");
+        fs::create_dir(&homes)
+            .with_context(|| format!("{} can't be made", homes.display()))
+            .map_err(Failure::CouldNot)?;
+        let pools = (workers.commands().map_err(Failure::Usage)?.into_iter())
+            .map(|(driver, command)| {
+                Arc::new(Pool::new(driver, command, &homes, Limits::default()))
             })
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let (stop, stopped) = watch::channel(None);
-        let trust_pki = Arc::clone(&pki);
+            .collect::<Vec<_>>();
+        let stop = Stop::default();
         Ok(Self {
             runner: Runner {
                 drivers: by_id(&pools),
-                trust_files: Arc::new(move |trust| trust_file(&trust_pki, trust)),
+                trust_files: Arc::new(ground.trust_files()),
                 options,
-                stop: stopped,
+                stop: stop.receiver(),
             },
-            run_dir,
-            pki,
+            ground,
             pools,
             stop,
         })
@@ -121,13 +149,7 @@ impl Setup {
     /// # Errors
     /// When it doesn't start or doesn't show RDS's defaults.
     pub async fn endpoint(&self, version: Version) -> anyhow::Result<Box<dyn Endpoint>> {
-        let embedded = Embedded::start(endpoint::Options {
-            request: Some(version),
-            defaults: data::defaults()?,
-            pki: Arc::clone(&self.pki),
-            run_dir: Arc::clone(&self.run_dir),
-        });
-        Ok(Box::new(embedded.await?))
+        self.ground.endpoint(version, None, Master::default()).await
     }
 
     /// Plays a plan, each engine's cells against a server of its own.
@@ -163,57 +185,6 @@ impl Setup {
         summary
     }
 
-    /// From now on SIGINT and SIGTERM end the run in good order, and no more
-    /// than that.
-    ///
-    /// # Errors
-    /// When the process can't listen for signals.
-    pub fn heed_signals(&self) -> anyhow::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let stop = self.stop.clone();
-        tokio::spawn(async move {
-            let number = tokio::select! {
-                _ = interrupt.recv() => 2,
-                _ = terminate.recv() => 15,
-            };
-            eprintln!("rds-tls: interrupted; cleaning up");
-            stop.send_replace(Some(number));
-        });
-        Ok(())
-    }
-
-    /// Waits for such a signal.
-    pub async fn stopped(&self) {
-        // The sender lives as long as this setup.
-        let _ = self.stop.subscribe().wait_for(Option::is_some).await;
-    }
-
-    /// Writes the logins of an endpoint where libpq looks for them by
-    /// `PGPASSFILE`, in the run's folder and for its owner alone.
-    ///
-    /// # Errors
-    /// When the file can't be written.
-    pub fn write_pass_file(&self, facts: &Facts) -> anyhow::Result<PathBuf> {
-        let path = self.run_dir.path().join("pgpass");
-        let lines: String = [&facts.master, &facts.stranger]
-            .map(|login| format!("*:*:*:{}:{}\n", login.user, login.password.expose_secret()))
-            .concat();
-        let mut file = File::options();
-        file.write(true).create_new(true).mode(0o600);
-        file.open(&path)
-            .and_then(|mut file| file.write_all(lines.as_bytes()))
-            .with_context(|| format!("{} can't be written", path.display()))?;
-        Ok(path)
-    }
-
-    /// What a shell expects of a program that a signal ended, 128 and the
-    /// signal's number; nothing where none came.
-    #[must_use]
-    pub fn interrupted(&self) -> Option<u8> {
-        self.stop.borrow().map(|number| 128 + number)
-    }
-
     /// Ends the drivers and removes the run's folder.
     ///
     /// # Errors
@@ -224,12 +195,7 @@ impl Setup {
         }
         drop(self.runner);
         drop(self.pools);
-        match Arc::try_unwrap(self.run_dir) {
-            Ok(run_dir) => Ok(run_dir.remove()?),
-            Err(_) => Err(anyhow!(
-                "the run's folder is still in use, and stays for the next start to remove"
-            )),
-        }
+        self.ground.close()
     }
 }
 
@@ -237,18 +203,4 @@ fn by_id(pools: &[Arc<Pool>]) -> BTreeMap<String, Arc<dyn Driver>> {
     (pools.iter())
         .map(|pool| (pool.id().to_owned(), Arc::clone(pool) as Arc<dyn Driver>))
         .collect()
-}
-
-fn trust_file(pki: &Pki, trust: Trust) -> Result<PathBuf, String> {
-    let trust = match trust {
-        Trust::Root => certs_gen::Trust::Root,
-        Trust::WrongRoot => certs_gen::Trust::WrongRoot,
-        Trust::Subordinate => certs_gen::Trust::Subordinate,
-        Trust::Both => certs_gen::Trust::Both,
-        Trust::Bundle => certs_gen::Trust::Bundle,
-        Trust::Missing => certs_gen::Trust::Missing,
-        Trust::System => return Err("`system` is a word, and no file".to_owned()),
-    };
-    let path = pki.trust(trust).map_err(|error| error.to_string())?;
-    Ok(path.to_owned())
 }

@@ -21,7 +21,7 @@ use harness::{
     suite::{Claims, Data, Plan, Selection},
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use suites::{Setup, data, engine_at_hand, locate};
+use suites::{Setup, Workers, data, engine_at_hand, locate};
 
 type Results = Arc<OnceLock<HashMap<String, CellResult>>>;
 
@@ -53,7 +53,7 @@ fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
     let interrupted = if plan.cells.is_empty() {
         None
     } else {
-        runtime.block_on(play(&plan, &engines, &results))?
+        runtime.block_on(play(&data, &plan, &engines, &results))?
     };
     let conclusion = libtest_mimic::run(args, trials);
     Ok(interrupted.map_or(conclusion.exit_code(), ExitCode::from))
@@ -85,12 +85,17 @@ async fn engines(list: bool) -> anyhow::Result<Vec<Version>> {
     Ok(engines)
 }
 
-async fn play(plan: &Plan, engines: &[Version], results: &Results) -> anyhow::Result<Option<u8>> {
-    let setup = Setup::new(None, Options::default())?;
-    setup.heed_signals()?;
+async fn play(
+    data: &Data,
+    plan: &Plan,
+    engines: &[Version],
+    results: &Results,
+) -> anyhow::Result<Option<u8>> {
+    let setup = Setup::new(&Workers::of(data, None), Options::default())?;
+    setup.stop.heed_signals()?;
     let mut collect = Collect::default();
     setup.play(plan, engines, &mut collect).await;
-    let interrupted = setup.interrupted();
+    let interrupted = setup.stop.exit_code();
     let _ = results.set(collect.0);
     setup.close().await?;
     Ok(interrupted)

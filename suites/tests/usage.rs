@@ -155,3 +155,53 @@ fn copy_of_suites() -> TempDir {
     }
     to
 }
+
+#[test]
+fn a_driver_joins_by_its_profile_and_its_worker() {
+    let folder = copy_of_suites();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let profile = fs::read_to_string(folder.path().join("drivers/libpq.toml")).unwrap();
+    let profile = profile.replace(
+        "id = \"libpq\"",
+        "id = \"mine\"\nworker = [\"sh\", \"worker.sh\"]",
+    );
+    let profile = profile.replace(
+        "worker.sh",
+        folder.path().join("worker.sh").to_str().unwrap(),
+    );
+    write("drivers/mine.toml", &profile);
+    write(
+        "worker.sh",
+        r#"echo '{"hello":{"contract":1,"driver":"mine","version":"1","tls":null,"configurations":["default"],"capabilities":[]}}'
+        while read -r line; do
+            id=$(expr "$line" : '.*"id":\([0-9]*\)')
+            echo "{\"could_not_run\":{\"id\":$id,\"why\":\"it was only a test\"}}"
+        done
+        "#,
+    );
+    let table = fs::read_to_string(folder.path().join("cases/connection-string.toml")).unwrap();
+    let table = table.replace("drivers = [\"libpq\"]", "drivers = [\"libpq\", \"mine\"]");
+    write("cases/connection-string.toml", &table);
+
+    let suites = folder.path().to_str().unwrap();
+    let output = rds_tls(&["check", "--suites-from", suites, "--drivers", "mine"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("it was only a test"), "{text}");
+    assert!(text.contains("14 broken"), "{text}");
+}
+
+#[test]
+fn a_driver_without_a_worker_is_named() {
+    let folder = copy_of_suites();
+    let profile = fs::read_to_string(folder.path().join("drivers/libpq.toml")).unwrap();
+    let mine = profile.replace("id = \"libpq\"", "id = \"mine\"");
+    fs::write(folder.path().join("drivers/mine.toml"), mine).unwrap();
+    let output = rds_tls(&["check", "--suites-from", folder.path().to_str().unwrap()]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(
+        error.contains("the profile of mine names no `worker`"),
+        "{error}"
+    );
+}

@@ -36,6 +36,10 @@ pub struct Attempt {
     /// Further connection parameters of the driver, by their names.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+    /// One statement to run over the session once it stands; absent when the
+    /// connection itself is all that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
 }
 
 fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
@@ -75,6 +79,9 @@ pub enum Outcome {
         tls: Option<bool>,
         /// The server's account of the same session.
         session: SessionRow,
+        /// What the attempt's statement came to, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply: Option<Reply>,
     },
     /// The driver gave an error instead of a session.
     Refused {
@@ -94,4 +101,24 @@ pub struct SessionRow {
     pub version: Option<String>,
     /// `cipher`, OpenSSL's name.
     pub cipher: Option<String>,
+}
+
+/// What a statement came to.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// Its rows, values as text.
+    Rows {
+        /// The columns' names.
+        columns: Vec<String>,
+        /// NULL is absent.
+        rows: Vec<Vec<Option<String>>>,
+    },
+    /// The server's error.
+    Error {
+        /// The error as a user of the driver reads it.
+        message: String,
+        /// The SQLSTATE.
+        sqlstate: Option<String>,
+    },
 }

@@ -156,6 +156,7 @@ mod tests {
             sslmode: Some("verify-full".into()),
             sslrootcert: Some("/tmp/a b.pem".into()),
             options: BTreeMap::from([("channel_binding".into(), "require".into())]),
+            query: None,
         }
     }
 

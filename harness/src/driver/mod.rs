@@ -10,7 +10,7 @@ pub mod tokio_postgres;
 mod versions;
 pub mod worker;
 
-pub use attempt::{Attempt, Form, Outcome, SessionRow, Surroundings};
+pub use attempt::{Attempt, Form, Outcome, Reply, SessionRow, Surroundings};
 use futures_util::future::BoxFuture;
 
 /// What a driver asks over the session it has opened. The columns are the same

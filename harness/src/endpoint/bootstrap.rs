@@ -29,19 +29,34 @@ use crate::{
 const START_PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(2);
 
-/// The passwords of a run.
+/// Who the master user is, where somebody cares.
+#[derive(Clone, Debug, Default)]
+pub struct Master {
+    /// Its name: lowercase letters, digits and `_`; `postgres` without.
+    pub user: Option<String>,
+    /// Its password; a random one without.
+    pub password: Option<SecretString>,
+}
+
+/// Roles and passwords of a run.
 pub(super) struct Passwords {
     pub(super) admin: SecretString,
+    pub(super) master_user: String,
     pub(super) master: SecretString,
     pub(super) stranger: SecretString,
 }
 
 impl Passwords {
-    /// 128 random bits each.
-    pub(super) fn random() -> Result<Self, EndpointError> {
+    /// 128 random bits each, where nothing else is asked for.
+    pub(super) fn new(master: &Master) -> Result<Self, EndpointError> {
+        let user = master.user.as_deref().unwrap_or(MASTER);
+        if !is_plain(user) || [ADMIN, STRANGER].contains(&user) {
+            return Err(EndpointError::MasterName(user.to_owned()));
+        }
         Ok(Self {
             admin: random()?,
-            master: random()?,
+            master_user: user.to_owned(),
+            master: master.password.clone().map_or_else(random, Ok)?,
             stranger: random()?,
         })
     }
@@ -49,17 +64,33 @@ impl Passwords {
     /// The server is given verifiers (RFC 5803): it never sees a password, so
     /// neither its log nor its catalog can tell one.
     fn statements(&self) -> Vec<String> {
-        [
+        let master = self.master_user.as_str();
+        let rename = (master != MASTER).then(|| format!("ALTER ROLE {MASTER} RENAME TO {master}"));
+        let passwords = [
             (ADMIN, &self.admin),
-            (MASTER, &self.master),
+            (master, &self.master),
             (STRANGER, &self.stranger),
         ]
         .map(|(role, password)| {
             let verifier = scram_sha_256(password.expose_secret().as_bytes());
             format!("ALTER ROLE {role} PASSWORD {}", quoted(&verifier))
-        })
-        .to_vec()
+        });
+        rename.into_iter().chain(passwords).collect()
     }
+}
+
+/// Whether a name needs no quotes, in SQL or in `pg_hba.conf`.
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let reserved = ["all", "none", "public", "user"];
+    name.bytes().all(plain)
+        && name
+            .bytes()
+            .next()
+            .is_some_and(|first| !first.is_ascii_digit())
+        && name.len() < 64
+        && !name.starts_with("pg_")
+        && !reserved.contains(&name)
 }
 
 fn random() -> Result<SecretString, EndpointError> {
@@ -125,5 +156,32 @@ pub(super) async fn first_session(
             });
         }
         tokio::time::sleep(POLL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("postgres", true)]
+    #[case("app_1", true)]
+    #[case("", false)]
+    #[case("1app", false)]
+    #[case("App", false)]
+    #[case("a b", false)]
+    #[case("a\"; DROP ROLE x; --", false)]
+    #[case("pg_mine", false)]
+    #[case("all", false)]
+    #[case("rdsadmin", false)]
+    #[case("stranger", false)]
+    fn a_master_has_a_plain_name(#[case] name: &str, #[case] fine: bool) {
+        let master = Master {
+            user: Some(name.to_owned()),
+            password: None,
+        };
+        assert_eq!(Passwords::new(&master).is_ok(), fine);
     }
 }

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::{
     Applied, Endpoint, EndpointError, Facts, LogMark, Login,
     admin::Admin,
-    bootstrap::{Passwords, bootstrap, first_session, write_first_hba},
+    bootstrap::{Master, Passwords, bootstrap, first_session, write_first_hba},
     folder::{Layout, ServerFolder, prepare, write_fixed_settings, write_openssl_conf},
     keys::{Keys, Source},
     log::ServerLog,
@@ -20,7 +20,7 @@ use super::{
     switch::Switch,
 };
 use crate::{
-    engine::{self, Account, Cache, MASTER, Program, STRANGER, Version},
+    engine::{self, Account, Cache, Program, STRANGER, Version},
     policy::{self, Defaults, DefaultsTable, Effective, Policy, TlsVersion},
     rundir::RunDir,
 };
@@ -44,6 +44,16 @@ pub struct Options {
     pub pki: Arc<Pki>,
     /// Where all files go.
     pub run_dir: Arc<RunDir>,
+    /// The port of 127.0.0.1 to listen on; any free one without.
+    pub port: Option<u16>,
+    /// Who the master user is.
+    pub master: Master,
+}
+
+/// What people may say of the server that no policy says.
+struct Listen {
+    port: Option<u16>,
+    master: Master,
 }
 
 /// A PostgreSQL server on this machine that behaves like RDS. Dropped without
@@ -87,9 +97,20 @@ impl Embedded {
             pki: options.pki,
             run_dir: options.run_dir,
         };
+        let listen = Listen {
+            port: options.port,
+            master: options.master,
+        };
         // Keys are in the making while the cluster is copied and started.
         let (embedded, ()) = tokio::join!(
-            Self::start_program(program, account, &cache, defaults.clone(), source.clone()),
+            Self::start_program(
+                program,
+                account,
+                &cache,
+                defaults.clone(),
+                source.clone(),
+                listen
+            ),
             source.make_ahead(Policy::default().leaf),
         );
         embedded
@@ -101,7 +122,9 @@ impl Embedded {
         cache: &Cache,
         defaults: Defaults,
         source: Source,
+        listen: Listen,
     ) -> Result<Self, EndpointError> {
+        let passwords = Passwords::new(&listen.master)?;
         let version = program.version;
         let first = Policy::default();
         let effective = first.effective(&defaults);
@@ -111,11 +134,14 @@ impl Embedded {
         let layout = folder.layout.clone();
         prepare(&template, &layout, &account).await?;
         write_fixed_settings(&layout)?;
-        write_first_hba(&layout.data, &policy::hba(&effective, ADMIN_FROM))?;
+        write_first_hba(
+            &layout.data,
+            &policy::hba(&effective, ADMIN_FROM, &passwords.master_user),
+        )?;
         write_openssl_conf(&layout, version, &effective)?;
         let log = ServerLog::create(layout.log.clone()).map_err(EndpointError::io(&layout.log))?;
-        let passwords = Passwords::random()?;
-        let server = first_start(&program, &account, &layout, &log, &passwords).await?;
+        let server =
+            first_start(&program, &account, &layout, &log, &passwords, listen.port).await?;
         let login = |user: &str, password: &SecretString| Login {
             user: user.to_owned(),
             password: password.clone(),
@@ -127,7 +153,7 @@ impl Embedded {
                 engine: version,
                 host: source.pki.endpoint().as_str().to_owned(),
                 address: server.address,
-                master: login(MASTER, &passwords.master),
+                master: login(&passwords.master_user, &passwords.master),
                 stranger: login(STRANGER, &passwords.stranger),
             },
             defaults,
@@ -160,7 +186,7 @@ impl Embedded {
         let switch = Switch {
             address: self.server.address,
             hba_file: &self.folder.layout.data.join("pg_hba.conf"),
-            hba: &policy::hba(&policy, ADMIN_FROM),
+            hba: &policy::hba(&policy, ADMIN_FROM, &self.facts.master.user),
             settings: &policy::settings(&policy, version, &leaf.paths),
             generation: self.generation,
             log: &self.log,
@@ -262,19 +288,24 @@ async fn first_start(
     layout: &Layout,
     log: &ServerLog,
     passwords: &Passwords,
+    port: Option<u16>,
 ) -> Result<Server, EndpointError> {
     let mut tries = 0;
     loop {
         tries += 1;
         let mark = log.mark().map_err(EndpointError::io(log.path()))?;
-        let mut server = Server::start(program, account, layout, log, free_port()?)?;
+        let at = port.map_or_else(free_port, Ok)?;
+        let mut server = Server::start(program, account, layout, log, at)?;
         let started = bootstrap(&mut server, program.version, &layout.socket, log, passwords).await;
         let Err(error) = started else {
             return Ok(server);
         };
         let said = log.since(mark).unwrap_or_default();
-        if tries == PORTS_TO_TRY || !said.contains("Address already in use") {
-            return Err(error);
+        let taken = said.contains("Address already in use");
+        match port {
+            Some(port) if taken => return Err(EndpointError::PortTaken(port)),
+            None if taken && tries < PORTS_TO_TRY => {}
+            _ => return Err(error),
         }
     }
 }

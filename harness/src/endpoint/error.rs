@@ -26,6 +26,15 @@ pub enum EndpointError {
         /// The last lines of its log.
         log: String,
     },
+    /// The port that somebody asked for is not free.
+    #[error("port {0} of 127.0.0.1 is taken; name another, or none for any that is free")]
+    PortTaken(u16),
+    /// A name that the master user can't have.
+    #[error(
+        "the master user can't be called {0:?}: take lowercase letters, digits and _, \
+         and no name that PostgreSQL or the harness keeps for itself"
+    )]
+    MasterName(String),
     /// The server does not answer any more.
     #[error("the server at {address} cannot be reached: {why}")]
     Unreachable {

@@ -15,6 +15,7 @@ mod switch;
 
 use std::net::SocketAddr;
 
+pub use bootstrap::Master;
 pub use embedded::{Embedded, Options};
 pub use error::EndpointError;
 pub use log::LogMark;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Admits, Effective};
-use crate::engine::{ADMIN, MASTER, RESERVED_DATABASE};
+use crate::engine::{ADMIN, RESERVED_DATABASE};
 
 /// A line of `pg_hba.conf`. Its fields are words without spaces or quotes.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,7 +13,7 @@ pub struct HbaLine {
     /// A database, or `all`.
     pub database: &'static str,
     /// A role, or `all`.
-    pub user: &'static str,
+    pub user: String,
     /// An address range, or `all`.
     pub address: &'static str,
     /// `scram-sha-256` or `reject`.
@@ -39,20 +39,20 @@ impl fmt::Display for HbaLine {
 /// so that no policy shuts it out. The database that RDS keeps for itself is
 /// rejected by a line of its own, as on RDS (`pg_hba.conf rejects connection
 /// …`). Nothing else is rejected in words: who may not come in finds no line
-/// (`no pg_hba.conf entry …`).
+/// (`no pg_hba.conf entry …`). `master` is the master user's name.
 #[must_use]
-pub fn hba(policy: &Effective, admin_from: &'static str) -> Vec<HbaLine> {
-    let line = |connection, database, user, address, method| HbaLine {
+pub fn hba(policy: &Effective, admin_from: &'static str, master: &str) -> Vec<HbaLine> {
+    let line = |connection, database, user: &str, address, method| HbaLine {
         connection,
         database,
-        user,
+        user: user.to_owned(),
         address,
         method,
     };
     let connection = if policy.force_ssl { "hostssl" } else { "host" };
     let user = match policy.admits {
         Admits::Everyone => "all",
-        Admits::Master => MASTER,
+        Admits::Master => master,
     };
     vec![
         line("host", "all", ADMIN, admin_from, "scram-sha-256"),
@@ -87,7 +87,7 @@ mod tests {
             ciphers: "HIGH".to_owned(),
             admits,
         };
-        let lines: Vec<_> = hba(&policy, "127.0.0.1/32")
+        let lines: Vec<_> = hba(&policy, "127.0.0.1/32", "postgres")
             .iter()
             .map(HbaLine::to_string)
             .collect();

@@ -5,7 +5,7 @@ mod effective;
 mod hba;
 mod settings;
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 pub use certs_gen::Leaf;
 pub use defaults::{Defaults, DefaultsError, DefaultsTable};
@@ -62,6 +62,25 @@ pub enum TlsVersion {
     /// RFC 8446.
     #[serde(rename = "TLSv1.3")]
     Tls13,
+}
+
+impl TlsVersion {
+    const ALL: [Self; 4] = [Self::Tls10, Self::Tls11, Self::Tls12, Self::Tls13];
+}
+
+/// A word that is no [`TlsVersion`].
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("unknown TLS version `{0}`; valid: TLSv1, TLSv1.1, TLSv1.2, TLSv1.3")]
+pub struct UnknownTlsVersion(String);
+
+impl FromStr for TlsVersion {
+    type Err = UnknownTlsVersion;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTlsVersion> {
+        (Self::ALL.into_iter())
+            .find(|version| version.to_string() == text)
+            .ok_or_else(|| UnknownTlsVersion(text.to_owned()))
+    }
 }
 
 impl fmt::Display for TlsVersion {

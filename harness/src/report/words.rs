@@ -53,11 +53,23 @@ pub fn expected(cell: &Cell) -> Described {
             outcome: format!("skip: {why}"),
             wire: "-".to_owned(),
         },
-        Expectation::See { said, wire, says } => Described {
-            outcome: match says {
-                Some(text) => format!("{} «{text}»", sentence(said)),
-                None => sentence(said),
-            },
+        Expectation::See {
+            said,
+            wire,
+            says,
+            answers,
+            negotiates,
+        } => Described {
+            outcome: [
+                Some(sentence(said)),
+                negotiates.map(|version| version.to_string()),
+                says.as_ref().map(|text| format!("«{text}»")),
+                (answers.as_ref()).map(|answer| format!("and the answer\n{answer}")),
+            ]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" "),
             wire: wire.to_string(),
         },
     }

@@ -24,10 +24,8 @@ impl Runner {
             Ok(observation) => {
                 let seen = judge::read(&cell.case.driver, &observation);
                 let login = login(facts, cell.case.settings.user.unwrap_or_default());
-                let names = Names {
-                    user: &login.user,
-                    database: database(&cell.case, login),
-                };
+                let database = database(&cell.case, login);
+                let names = Names::of(&login.user, database, &observation.outcome);
                 let verdict = judge::judge(cell, names, &observation, &seen);
                 (Some((observation, seen)), verdict)
             }
@@ -97,6 +95,7 @@ impl Runner {
                 })
                 .transpose()?,
             options: settings.options.clone(),
+            query: case.question().map(str::to_owned),
         })
     }
 

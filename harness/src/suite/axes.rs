@@ -115,6 +115,8 @@ settings! {
     user: Who,
     /// Attempt: the database.
     database: String,
+    /// Attempt: a question of the suite, to ask over the session.
+    ask: Spanned<String>,
     /// Surroundings: `~/.postgresql/root.crt`.
     home_root_crt: Trust,
     /// Surroundings: `SSL_CERT_FILE`.

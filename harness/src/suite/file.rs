@@ -1,13 +1,13 @@
 //! A suite's file: axes, texts and truth tables.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    DataError, Settings, SourceFile, UnknownWord,
-    row::{self, Expects, Rows},
+    DataError, ExpectedAnswer, Settings, SourceFile, UnknownWord,
+    row::{self, Expects, Notes, Rows},
 };
 
 /// A suite: tables over axes, all speaking for one claim.
@@ -24,6 +24,10 @@ pub struct Suite {
     /// Refusals word for word; `{user}`, `{database}` and `{client}` (an IP
     /// address) are filled in.
     pub texts: BTreeMap<String, String>,
+    /// Statements to ask over a session, by the names that `ask` knows.
+    pub questions: BTreeMap<String, String>,
+    /// What they are answered, by the names that `answers` knows.
+    pub answers: BTreeMap<String, Arc<ExpectedAnswer>>,
     /// The tables.
     pub tables: Vec<Table>,
     /// The file, for errors.
@@ -58,8 +62,18 @@ impl Suite {
             suite,
             axes,
             texts,
+            questions,
+            answers,
             table,
         } = file.parse()?;
+        let answers = (answers.into_iter())
+            .map(|(name, text)| {
+                let line = file.line(&text.span());
+                let answer = ExpectedAnswer::parse(&name, text.as_ref())
+                    .map_err(|error| file.error(line, error.to_string()))?;
+                Ok((name, Arc::new(answer)))
+            })
+            .collect::<Result<_, DataError>>()?;
         let tables = table
             .into_iter()
             .map(|raw| raw.parse(&file, &suite.claim))
@@ -70,6 +84,8 @@ impl Suite {
             source: suite.source,
             axes,
             texts,
+            questions,
+            answers,
             tables,
             file,
         };
@@ -121,13 +137,24 @@ impl Suite {
                     return fail(row.line, UnknownWord::new("axis value", word, values));
                 }
             }
-            if let Expects::See {
-                says: Some(name), ..
-            } = &row.expects
-                && !self.texts.contains_key(name)
-            {
-                return fail(row.line, UnknownWord::new("text", name, self.texts.keys()));
+            if let Expects::See { notes, .. } = &row.expects {
+                self.check_notes(notes)
+                    .map_err(|unknown| self.file.error(row.line, unknown.to_string()))?;
             }
+        }
+        Ok(())
+    }
+
+    fn check_notes(&self, notes: &Notes) -> Result<(), UnknownWord> {
+        if let Some(name) = &notes.says
+            && !self.texts.contains_key(name)
+        {
+            return Err(UnknownWord::new("text", name, self.texts.keys()));
+        }
+        if let Some(name) = &notes.answers
+            && !self.answers.contains_key(name)
+        {
+            return Err(UnknownWord::new("answer", name, self.answers.keys()));
         }
         Ok(())
     }
@@ -140,6 +167,10 @@ struct File {
     axes: BTreeMap<String, BTreeMap<String, Settings>>,
     #[serde(default)]
     texts: BTreeMap<String, String>,
+    #[serde(default)]
+    questions: BTreeMap<String, String>,
+    #[serde(default)]
+    answers: BTreeMap<String, Spanned<String>>,
     table: Vec<RawTable>,
 }
 

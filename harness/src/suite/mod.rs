@@ -1,6 +1,9 @@
 //! Suites as data: claims, truth tables, driver profiles and known
 //! divergences, parsed and crossed into a plan of cells.
 
+mod answer;
+#[cfg(test)]
+mod any_text;
 mod axes;
 mod claims;
 mod file;
@@ -11,6 +14,7 @@ mod row;
 mod source;
 mod vocabulary;
 
+pub use answer::{AnswerError, ExpectedAnswer};
 pub use axes::{Dial, Settings, Trust, Who};
 pub use claims::{Claim, Claims};
 pub use file::Suite;

@@ -8,11 +8,15 @@ use std::{
 };
 
 use super::{
-    Claims, DataError, Known, Profile, Said, Settings, SourceFile, Suite, UnknownWord,
+    Claims, DataError, ExpectedAnswer, Known, Profile, Said, Settings, SourceFile, Suite,
+    UnknownWord,
     file::Table,
     row::{Expects, Row},
 };
-use crate::{policy::Policy, tap::Wire};
+use crate::{
+    policy::{Policy, TlsVersion},
+    tap::Wire,
+};
 
 /// Major versions that the tables must answer for.
 pub const ENGINES: RangeInclusive<u16> = 10..=18;
@@ -62,6 +66,8 @@ pub struct Cell {
     pub claim: String,
     /// What must be seen.
     pub expects: Expectation,
+    /// Whether that is not what the claim says.
+    pub denies: bool,
     /// The row's line in the suite's file.
     pub line: usize,
     /// The divergence recorded for it.
@@ -81,6 +87,10 @@ pub enum Expectation {
         wire: Wire,
         /// A refusal word for word, with its placeholders.
         says: Option<String>,
+        /// The answer to the case's question.
+        answers: Option<Arc<ExpectedAnswer>>,
+        /// The TLS version.
+        negotiates: Option<TlsVersion>,
     },
 }
 
@@ -236,14 +246,15 @@ impl Case {
             claim: row.claim.as_ref().unwrap_or(&self.claim).clone(),
             expects: match &row.expects {
                 Expects::Skip(why) => Expectation::Skip(why.clone()),
-                Expects::See { said, wire, says } => Expectation::See {
+                Expects::See { said, wire, notes } => Expectation::See {
                     said: said.clone(),
                     wire: wire.clone(),
-                    says: says
-                        .as_ref()
-                        .and_then(|name| self.suite.texts.get(name).cloned()),
+                    says: named(notes.says.as_ref(), &self.suite.texts),
+                    answers: named(notes.answers.as_ref(), &self.suite.answers),
+                    negotiates: notes.negotiates,
                 },
             },
+            denies: row.denies,
             line: row.line,
         })
     }
@@ -252,6 +263,13 @@ impl Case {
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.settings.policy()
+    }
+
+    /// The statement to ask over the session, where there is one.
+    #[must_use]
+    pub fn question(&self) -> Option<&str> {
+        let name = self.settings.ask.as_ref()?;
+        self.suite.questions.get(name.as_ref()).map(String::as_str)
     }
 
     /// The sslmode word, `unset` where the user says nothing.
@@ -279,6 +297,10 @@ impl Cell {
     pub fn is_skipped(&self) -> bool {
         self.skip().is_some()
     }
+}
+
+fn named<T: Clone>(name: Option<&String>, all: &BTreeMap<String, T>) -> Option<T> {
+    name.and_then(|name| all.get(name)).cloned()
 }
 
 fn cross(data: &Data, suite: &Arc<Suite>, table: &Table) -> Result<Vec<Arc<Case>>, DataError> {
@@ -398,6 +420,13 @@ fn case(
 }
 
 fn check_words(suite: &Suite, profile: &Profile, settings: &Settings) -> Result<(), DataError> {
+    if let Some(name) = &settings.ask
+        && !suite.questions.contains_key(name.as_ref())
+    {
+        let unknown = UnknownWord::new("question", name.as_ref(), suite.questions.keys());
+        let line = suite.file.line(&name.span());
+        return Err(suite.file.error(line, unknown.to_string()));
+    }
     if let Some(word) = &settings.sslmode
         && !profile.knows(word.as_ref())
     {

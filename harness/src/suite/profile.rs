@@ -26,6 +26,9 @@ pub struct Profile {
     pub configurations: Vec<Configuration>,
     /// Documents and source files that the profile and its tables follow.
     pub sources: Vec<String>,
+    /// The program that plays it, and its arguments, where it isn't built in. A
+    /// path with a `/` is relative to the folder of suites.
+    pub worker: Option<Vec<String>>,
     refusals: Vec<Rule>,
 }
 
@@ -75,6 +78,7 @@ impl Profile {
             rejects,
             configurations: configuration,
             sources: driver.sources,
+            worker: driver.worker,
             refusals,
         })
     }
@@ -129,6 +133,7 @@ struct Head {
     name: String,
     default: String,
     sources: Vec<String>,
+    worker: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

@@ -7,12 +7,21 @@
 //! ```
 //! Coordinates are separated by blanks; what stands right of the arrow, by two
 //! or more. `*` is any value, `a,b` either, `!a,b` any but these, `.` the same as
-//! in the row above. Notes may follow: `since N`, `until N` (major versions),
-//! `says TEXT`, and `claim ID` where a row speaks for another than its table.
+//! in the row above. Notes may follow:
+//!
+//! | note | says |
+//! |---|---|
+//! | `since N`, `until N` | of which major versions the row speaks |
+//! | `claim ID` | that it speaks for another claim than its table |
+//! | `denies` | that what it expects is not what the claim says |
+//! | `says TEXT` | how the refusal is worded |
+//! | `answers ANSWER` | what the attempt's question is answered |
+//! | `negotiates VERSION` | which TLS version comes about |
+//!
 //! `skip: why` in the place of an outcome leaves the cells out, counted.
 
 use super::{DataError, Said, SourceFile, UnknownWord};
-use crate::tap::Wire;
+use crate::{policy::TlsVersion, tap::Wire};
 
 /// A parsed table: its columns, and rows in the file's order.
 #[derive(Clone, Debug)]
@@ -36,6 +45,8 @@ pub struct Row {
     pub until: Option<u16>,
     /// The claim that it speaks for, where it isn't the table's.
     pub claim: Option<String>,
+    /// Whether what it expects, true to its source, is not what its claim says.
+    pub denies: bool,
     /// What must be seen.
     pub expects: Expects,
 }
@@ -62,9 +73,20 @@ pub enum Expects {
         said: Said,
         /// By the tap.
         wire: Wire,
-        /// The name of a text that the refusal must be worded as.
-        says: Option<String>,
+        /// What must be seen besides.
+        notes: Notes,
     },
+}
+
+/// What a row asks of an attempt besides outcome and wire.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Notes {
+    /// The name of a text that the refusal must be worded as.
+    pub says: Option<String>,
+    /// The name of the answer that the attempt's question must have.
+    pub answers: Option<String>,
+    /// The TLS version that must be negotiated.
+    pub negotiates: Option<TlsVersion>,
 }
 
 impl Row {
@@ -159,6 +181,7 @@ fn parse_row(line: usize, text: &str, columns: usize, above: Option<&Row>) -> Re
         since: None,
         until: None,
         claim: None,
+        denies: false,
         expects: Expects::Skip(String::new()),
     };
     let fields: Vec<&str> = right
@@ -170,9 +193,9 @@ fn parse_row(line: usize, text: &str, columns: usize, above: Option<&Row>) -> Re
         .split_first()
         .ok_or("the row expects nothing: an outcome is missing")?;
     if let Some(why) = outcome.strip_prefix("skip:") {
-        let says = row.note_all(rest)?;
-        if says.is_some() || why.trim().is_empty() {
-            return Err("a skip says why, and nothing of a text".to_owned());
+        let notes = row.note_all(rest)?;
+        if notes != Notes::default() || why.trim().is_empty() {
+            return Err("a skip says why, and expects nothing".to_owned());
         }
         row.expects = Expects::Skip(why.trim().to_owned());
         return Ok(row);
@@ -180,38 +203,51 @@ fn parse_row(line: usize, text: &str, columns: usize, above: Option<&Row>) -> Re
     let (wire, notes) = rest.split_first().ok_or(
         "the wire is missing; it stands two blanks after the outcome, and `-` is no connection",
     )?;
-    let says = row.note_all(notes)?;
+    let notes = row.note_all(notes)?;
     row.expects = Expects::See {
         said: outcome.parse().map_err(|e: UnknownWord| e.to_string())?,
         wire: wire.parse().map_err(|e| format!("{e}"))?,
-        says,
+        notes,
     };
     Ok(row)
 }
 
 impl Row {
-    /// Takes `since`, `until` and `claim` over; gives the name behind `says`.
-    fn note_all(&mut self, notes: &[&str]) -> Result<Option<String>, String> {
-        let mut says = None;
-        for note in notes {
+    /// Takes over what says of which cells the row speaks; gives the rest.
+    fn note_all(&mut self, texts: &[&str]) -> Result<Notes, String> {
+        let mut notes = Notes::default();
+        for note in texts {
             let major = |text: &str| {
                 text.parse::<u16>()
                     .map_err(|_| format!("`{note}` needs a major version, as `since 14`"))
             };
-            match note.split_once(' ') {
-                Some(("since", text)) => self.since = Some(major(text)?),
-                Some(("until", text)) => self.until = Some(major(text)?),
-                Some(("claim", text)) => self.claim = Some(text.to_owned()),
-                Some(("says", text)) => says = Some(text.to_owned()),
-                _ => {
-                    let valid = ["since N", "until N", "claim ID", "says TEXT"];
-                    return Err(UnknownWord::new("note", note, valid).to_string());
+            match note.split_once(' ').unwrap_or((note, "")) {
+                ("since", text) => self.since = Some(major(text)?),
+                ("until", text) => self.until = Some(major(text)?),
+                ("claim", text) => self.claim = Some(text.to_owned()),
+                ("denies", "") => self.denies = true,
+                ("says", text) => notes.says = Some(text.to_owned()),
+                ("answers", text) => notes.answers = Some(text.to_owned()),
+                ("negotiates", text) => {
+                    let version: TlsVersion = text.parse().map_err(|e| format!("{e}"))?;
+                    notes.negotiates = Some(version);
                 }
+                _ => return Err(UnknownWord::new("note", note, NOTES).to_string()),
             }
         }
-        Ok(says)
+        Ok(notes)
     }
 }
+
+const NOTES: [&str; 7] = [
+    "since N",
+    "until N",
+    "claim ID",
+    "denies",
+    "says TEXT",
+    "answers ANSWER",
+    "negotiates VERSION",
+];
 
 #[cfg(test)]
 mod tests {

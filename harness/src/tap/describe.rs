@@ -43,22 +43,7 @@ impl fmt::Display for Event {
                 groups,
                 sni,
                 alpn,
-            } => write!(
-                f,
-                "client offered {} (ClientHello), {} cipher suites, groups {}, {}, {}",
-                list(versions),
-                ciphers.len(),
-                list(groups),
-                sni.as_ref().map_or_else(
-                    || "no SNI".to_owned(),
-                    |name| format!("SNI {}", name.escape_debug())
-                ),
-                if alpn.is_empty() {
-                    "no ALPN".to_owned()
-                } else {
-                    format!("ALPN {}", list(alpn))
-                },
-            ),
+            } => f.write_str(&offer(versions, ciphers, groups, sni.as_deref(), alpn)),
             Self::HelloRetryRequest { group } => {
                 f.write_str("server asked for another ClientHello (HelloRetryRequest)")?;
                 in_group(f, group.as_deref())
@@ -71,6 +56,18 @@ impl fmt::Display for Event {
                 write!(f, "server chose {version} (ServerHello), {cipher}")?;
                 in_group(f, group.as_deref())
             }
+            Self::Certificate {
+                common_name,
+                names,
+                not_before,
+                not_after,
+            } => write!(
+                f,
+                "server showed a certificate for {}, names {}, valid from {not_before} to \
+                 {not_after}",
+                named("CN", common_name.as_deref()),
+                list(names),
+            ),
             Self::Alert {
                 from,
                 fatal,
@@ -104,7 +101,11 @@ impl fmt::Display for Event {
                 f.write_str("server let the client in, in plaintext")
             }
             Self::Authentication { kind } => {
-                write!(f, "server asked for authentication in plaintext ({kind})")
+                write!(f, "server asked for authentication in plaintext ({kind}")?;
+                if let Some(exposed) = exposed(kind) {
+                    write!(f, ": {exposed}")?;
+                }
+                f.write_str(")")
             }
             Self::Password => f.write_str("client sent a password message in plaintext"),
             Self::Ready => f.write_str("server was ready for queries, in plaintext"),
@@ -116,7 +117,7 @@ impl fmt::Display for Event {
                 f,
                 "server refused in plaintext: {}: {sqlstate}: {}",
                 severity.escape_debug(),
-                message.escape_debug()
+                on_one_line(message)
             ),
             Self::Garbled { from, expected } => {
                 write!(f, "{from} sent garbled bytes where {expected} was due")
@@ -136,6 +137,56 @@ impl fmt::Display for Side {
             Self::Server => "server",
         })
     }
+}
+
+/// What a peer sent as a sentence, whose quotation marks are no danger: the
+/// rest is escaped.
+pub(super) fn on_one_line(text: &str) -> String {
+    text.chars()
+        .map(|char| match char {
+            '"' | '\'' => char.to_string(),
+            _ => char.escape_debug().to_string(),
+        })
+        .collect()
+}
+
+/// What a kind of authentication shows of the password to whoever reads it on
+/// the way (PostgreSQL manual, "Password Authentication").
+pub(super) fn exposed(kind: &str) -> Option<&'static str> {
+    match kind {
+        "cleartext-password" => Some("password in clear"),
+        "md5-password" => Some("an MD5 hash, open to guessing"),
+        "sasl" => Some("no password in it, if that is SCRAM"),
+        _ => None,
+    }
+}
+
+fn offer(
+    versions: &[String],
+    ciphers: &[String],
+    groups: &[String],
+    sni: Option<&str>,
+    alpn: &[String],
+) -> String {
+    let alpn = if alpn.is_empty() {
+        "no ALPN".to_owned()
+    } else {
+        format!("ALPN {}", list(alpn))
+    };
+    format!(
+        "client offered {} (ClientHello), {} cipher suites, groups {}, {}, {alpn}",
+        list(versions),
+        ciphers.len(),
+        list(groups),
+        named("SNI", sni),
+    )
+}
+
+fn named(what: &str, name: Option<&str>) -> String {
+    name.map_or_else(
+        || format!("no {what}"),
+        |name| format!("{what} {}", name.escape_debug()),
+    )
 }
 
 fn in_group(f: &mut fmt::Formatter<'_>, group: Option<&str>) -> fmt::Result {

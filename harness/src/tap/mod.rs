@@ -1,15 +1,23 @@
-//! A TCP relay per attempt that writes the negotiation down.
+//! A TCP relay that writes the negotiation down.
 //!
-//! A [`Tap`] forwards bytes unchanged and shows them to a [`Negotiation`],
-//! whose events make the [`Transcript`]. Truth tables speak of it in the words
-//! of a [`Wire`]; people read its `Display`.
+//! It forwards bytes unchanged and shows them to a [`Negotiation`], whose
+//! events it tells as [`Sighting`]s. Those of a [`Tap`], which is one attempt's,
+//! make a [`Transcript`]: truth tables speak of it in the words of a [`Wire`],
+//! people read its `Display`. Those of a [`StandingTap`] a [`Narrator`] sums up
+//! while they come.
 
+mod certificate;
+mod connection;
 mod describe;
 mod hello;
+mod live;
 mod names;
+mod narrator;
 mod negotiation;
 mod pgwire;
 mod relay;
+mod standing;
+mod summary;
 mod tls;
 mod transcript;
 mod unit;
@@ -18,7 +26,11 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use live::{Sighting, What};
+pub use narrator::Narrator;
 pub use negotiation::Negotiation;
 pub use relay::Tap;
+pub use standing::StandingTap;
+pub use summary::{Outcome, Summary};
 pub use transcript::{Event, Side, Transcript};
 pub use wire::{Wire, WireError, Word};

@@ -10,8 +10,14 @@ use super::{
     unit::{Garbled, Parsed, Unit},
 };
 
-/// The most events that are kept of one connection. A login has about ten.
-const MOST_EVENTS: usize = 64;
+/// The most events of one connection, but for those that end it. A login has
+/// about ten.
+pub(super) const MOST_EVENTS: usize = 64;
+
+/// More bytes than a client sends after the header of its first encrypted
+/// record to finish a handshake, decline to show a certificate, and say
+/// farewell (TLS 1.3 with SHA-384: 127); fewer than to log in as well.
+const HANDSHAKE_AND_FAREWELL: usize = 160;
 
 /// The first byte of a handshake record, with which a client that does not ask
 /// first opens TLS (`sslnegotiation=direct`). Nothing of PostgreSQL's protocol
@@ -21,7 +27,10 @@ const HANDSHAKE: u8 = 22;
 /// What one connection has said so far.
 #[derive(Debug)]
 pub struct Negotiation {
+    /// Those that nobody has taken yet.
     events: Vec<Event>,
+    /// How many there were.
+    count: usize,
     client: Reader,
     server: Reader,
     /// Requests for encryption that the server has not answered yet.
@@ -40,6 +49,10 @@ struct Reader {
     unread: Vec<u8>,
     /// Bytes to come that nobody reads.
     skipping: usize,
+    /// Whether the rest is encrypted.
+    dark: bool,
+    /// Bytes that came since, and were not read.
+    in_the_dark: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,9 +74,12 @@ impl Default for Negotiation {
             records: Records::new(side),
             unread: Vec::new(),
             skipping: 0,
+            in_the_dark: 0,
+            dark: false,
         };
         Self {
             events: Vec::new(),
+            count: 0,
             client: reader(Side::Client),
             server: reader(Side::Server),
             answers_due: 0,
@@ -74,10 +90,24 @@ impl Default for Negotiation {
 }
 
 impl Negotiation {
-    /// The events so far, in the order in which they were seen.
+    /// The events that nobody has taken, in the order in which they were seen.
     #[must_use]
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// Takes the events since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Whether the client has sent more under TLS than a handshake and a
+    /// farewell need. One that turns a certificate down has not, though where
+    /// it does so by an encrypted alert, or by hanging up after its Finished,
+    /// it has gone dark; one that shows a certificate of its own may have.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.settled.is_some() && self.client.in_the_dark >= HANDSHAKE_AND_FAREWELL
     }
 
     /// Takes what one side sent. How the bytes are cut makes no difference;
@@ -85,6 +115,7 @@ impl Negotiation {
     pub fn read(&mut self, from: Side, bytes: &[u8]) {
         let reader = self.reader(from);
         if reader.phase == Phase::Done {
+            reader.pass(bytes.len());
             return;
         }
         let mut unread = std::mem::take(&mut reader.unread);
@@ -96,6 +127,7 @@ impl Negotiation {
             reader.skipping -= skipped;
             rest = &rest[skipped..];
             if rest.is_empty() || reader.phase == Phase::Done {
+                reader.pass(rest.len());
                 return;
             }
             let unit = match from {
@@ -123,13 +155,13 @@ impl Negotiation {
     pub fn closed(&mut self, by: Side) {
         if !self.closed {
             self.closed = true;
-            self.events.push(Event::Closed { by });
+            self.note(Event::Closed { by });
         }
     }
 
     /// Notes that the server could not be reached.
     pub fn unreachable(&mut self, why: &std::io::Error) {
-        self.events.push(Event::Unreachable {
+        self.note(Event::Unreachable {
             why: why.to_string(),
         });
     }
@@ -244,6 +276,7 @@ impl Negotiation {
         }
         if unit.value.encrypted {
             self.reader(from).stop();
+            self.reader(from).dark = true;
         }
         Ok(Some(Unit::whole((), unit.taken)))
     }
@@ -266,8 +299,8 @@ impl Negotiation {
     }
 
     fn push(&mut self, from: Side, event: Event) {
-        if self.events.len() < MOST_EVENTS {
-            self.events.push(event);
+        if self.count < MOST_EVENTS {
+            self.note(event);
         } else if self.reader(from).phase != Phase::Done {
             self.garbled(from, "an end of the negotiation");
             self.done();
@@ -275,11 +308,16 @@ impl Negotiation {
     }
 
     fn garbled(&mut self, from: Side, expected: &str) {
-        self.events.push(Event::Garbled {
+        self.note(Event::Garbled {
             from,
             expected: expected.to_owned(),
         });
         self.reader(from).stop();
+    }
+
+    fn note(&mut self, event: Event) {
+        self.count += 1;
+        self.events.push(event);
     }
 
     /// Stops reading on both sides.
@@ -297,6 +335,13 @@ impl Negotiation {
 }
 
 impl Reader {
+    /// Lets bytes pass that nobody reads.
+    fn pass(&mut self, bytes: usize) {
+        if self.dark {
+            self.in_the_dark = self.in_the_dark.saturating_add(bytes);
+        }
+    }
+
     fn stop(&mut self) {
         self.phase = Phase::Done;
         self.unread = Vec::new();

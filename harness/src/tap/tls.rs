@@ -4,7 +4,7 @@
 use tls_parser::{TlsMessage, TlsRecordType, TlsVersion, parse_tls_message_alert};
 
 use super::{
-    hello, names,
+    certificate, hello, names,
     transcript::{Event, Side},
     unit::{Garbled, Parsed, Unit},
 };
@@ -12,14 +12,16 @@ use super::{
 /// The most that a record may carry: RFC 5246, 6.2.3; TLS 1.3 allows less.
 const LONGEST_RECORD: usize = (1 << 14) + 2048;
 
-/// No hello comes near; other messages are passed over at any length.
-const LONGEST_HELLO: usize = 1 << 16;
+/// No hello comes near, nor a chain of RDS's; other messages are passed over at
+/// any length.
+const LONGEST_KEPT: usize = 1 << 16;
 
 const RECORD_HEADER: usize = 5;
 const MESSAGE_HEADER: usize = 4;
 
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
 
 /// What one record brought.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -99,7 +101,7 @@ impl Records {
         self.message = Vec::new();
     }
 
-    /// Bytes of a hello that is not whole.
+    /// Bytes of a message that is not whole.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.message.len()
@@ -129,7 +131,7 @@ impl Records {
     }
 
     /// Puts messages together again, which records may split and join as they
-    /// like. Only hellos are kept until they are whole.
+    /// like. Only those that are read are kept until they are whole.
     fn messages(&mut self, mut content: &[u8], record: &mut Record) -> Result<(), Garbled> {
         while !content.is_empty() {
             let passed_over = self.passing_over.min(content.len());
@@ -141,19 +143,28 @@ impl Records {
                 return Ok(());
             };
             let length = u32::from_be_bytes([0, l0, l1, l2]) as usize;
-            if !matches!(kind, CLIENT_HELLO | SERVER_HELLO) {
-                self.message.clear();
-                self.passing_over = length;
-                continue;
-            }
-            if length > LONGEST_HELLO {
-                return Err(self.garbled_hello());
+            let hello = matches!(kind, CLIENT_HELLO | SERVER_HELLO);
+            let certificate = self.side == Side::Server && kind == CERTIFICATE;
+            match (hello, certificate, length <= LONGEST_KEPT) {
+                (true, _, false) => return Err(self.garbled_hello()),
+                (true, _, true) | (_, true, true) => {}
+                _ => {
+                    self.message.clear();
+                    self.passing_over = length;
+                    continue;
+                }
             }
             self.fill(MESSAGE_HEADER + length, &mut content);
-            if self.message.len() == MESSAGE_HEADER + length {
-                self.hello(kind, record)?;
-                self.message.clear();
+            if self.message.len() < MESSAGE_HEADER + length {
+                return Ok(());
             }
+            if hello {
+                self.hello(kind, record)?;
+            } else {
+                let leaf = certificate::leaf(&self.message[MESSAGE_HEADER..]);
+                record.events.extend(leaf);
+            }
+            self.message.clear();
         }
         Ok(())
     }

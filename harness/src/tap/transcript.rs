@@ -61,6 +61,17 @@ pub enum Event {
         /// The group of the key share, under TLS 1.3.
         group: Option<String>,
     },
+    /// The server's certificate, which is in clear up to TLS 1.2.
+    Certificate {
+        /// The subject's first common name.
+        common_name: Option<String>,
+        /// DNS names and addresses of the subject alternative name.
+        names: Vec<String>,
+        /// The first day on which it is valid, in UTC, as `2026-02-03`.
+        not_before: String,
+        /// The last one.
+        not_after: String,
+    },
     /// An alert in clear.
     Alert {
         /// Who sent it.

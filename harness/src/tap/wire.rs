@@ -159,6 +159,7 @@ fn words(events: &[Event]) -> Vec<Word> {
             Event::Unreachable { .. } => Word::Unreachable,
             Event::ClientHello { .. }
             | Event::HelloRetryRequest { .. }
+            | Event::Certificate { .. }
             | Event::Encrypted { .. }
             | Event::Alert { .. }
             | Event::NegotiateProtocolVersion { .. }

@@ -14,7 +14,7 @@ use harness::{
     run::{Event, Options, Sink},
     suite::Data,
 };
-use suites::{Failure, Setup, locate};
+use suites::{Failure, Setup, Workers, locate};
 
 use super::Select;
 
@@ -76,10 +76,11 @@ async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
         concurrency: args.jobs,
         ..Options::default()
     };
-    let setup = Setup::new(None, options).map_err(Failure::CouldNot)?;
-    setup.heed_signals().map_err(Failure::CouldNot)?;
+    let workers = Workers::of(data, args.select.folder());
+    let setup = Setup::new(&workers, options)?;
+    (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
     let summary = setup.play(&plan, &engines, &mut sinks).await;
-    let interrupted = setup.interrupted();
+    let interrupted = setup.stop.exit_code();
     setup.close().await.map_err(Failure::CouldNot)?;
     if let Some(error) = sinks.json.and_then(|json| json.failed) {
         let file = args.json.clone().unwrap_or_default();

@@ -12,7 +12,7 @@ use harness::{
     run::Options,
     suite::{Cell, Data},
 };
-use suites::{Failure, Setup, data, engine_at_hand, locate};
+use suites::{Failure, Setup, Workers, data, engine_at_hand, locate};
 
 use super::print;
 
@@ -39,17 +39,18 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         return print(&again(&cell, None));
     }
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Failure::CouldNot(e.into()))?;
-    runtime.block_on(serve(&cell))
+    let workers = Workers::of(&data, args.suites_from.as_deref());
+    runtime.block_on(serve(&workers, &cell))
 }
 
-async fn serve(cell: &Cell) -> Result<u8, Failure> {
+async fn serve(workers: &Workers<'_>, cell: &Cell) -> Result<u8, Failure> {
     let version = locate(Some(Version {
         major: cell.major,
         minor: None,
     }));
     let version = version.await?;
-    let setup = Setup::new(None, Options::default()).map_err(Failure::CouldNot)?;
-    setup.heed_signals().map_err(Failure::CouldNot)?;
+    let setup = Setup::new(workers, Options::default())?;
+    (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
     let served = serve_until_stopped(&setup, version, cell).await;
     let closed = setup.close().await;
     served.and(closed).map_err(Failure::CouldNot)?;
@@ -61,7 +62,7 @@ async fn serve_until_stopped(setup: &Setup, version: Version, cell: &Cell) -> an
     let kept_up = async {
         endpoint.apply(&cell.case.policy()).await?;
         let facts = endpoint.facts();
-        let pass_file = setup.write_pass_file(facts)?;
+        let pass_file = setup.ground.write_pass_file(facts)?;
         let files = |trust| match (setup.runner.trust_files)(trust) {
             Ok(path) => path.display().to_string(),
             Err(why) => why,
@@ -75,7 +76,7 @@ async fn serve_until_stopped(setup: &Setup, version: Version, cell: &Cell) -> an
         println!("password    export PGPASSFILE={}", pass_file.display());
         print!("{lines}");
         println!("until       Ctrl-C");
-        setup.stopped().await;
+        setup.stop.stopped().await;
         anyhow::Ok(())
     };
     let kept_up = kept_up.await;

@@ -2,10 +2,12 @@
 
 pub mod check;
 pub mod drivers;
+pub mod emulate;
 pub mod explain;
 pub mod list;
+pub mod tap;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use harness::{
@@ -31,8 +33,12 @@ pub struct Select {
 }
 
 impl Select {
+    fn folder(&self) -> Option<&Path> {
+        self.suites_from.as_deref()
+    }
+
     fn data(&self) -> Result<Data, Failure> {
-        data::load(self.suites_from.as_deref()).map_err(Failure::Usage)
+        data::load(self.folder()).map_err(Failure::Usage)
     }
 
     fn plan(&self, data: &Data, engines: &[Version]) -> Result<Plan, Failure> {

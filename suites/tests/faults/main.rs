@@ -19,7 +19,7 @@ use harness::{
 };
 use planted::{Altered, Careless, Forgetful};
 use rstest::rstest;
-use suites::{Setup, data, locate};
+use suites::{Setup, Workers, data, locate};
 
 /// A policy as another: what the server does instead of what it is told.
 type Alter = fn(&Policy) -> Policy;
@@ -276,8 +276,11 @@ async fn play(
     };
     let mut cells = Plan::new(data, &[version.major], &selection).unwrap().cells;
     cells.retain(takes);
-    let worker = env!("CARGO_BIN_EXE_rds-tls");
-    let mut setup = Setup::new(Some(worker.as_ref()), Options::default()).unwrap();
+    let workers = Workers {
+        program: Some(env!("CARGO_BIN_EXE_rds-tls").as_ref()),
+        ..Workers::of(data, None)
+    };
+    let mut setup = Setup::new(&workers, Options::default()).unwrap();
     if let Some(wrap) = plant.driver {
         for driver in setup.runner.drivers.values_mut() {
             *driver = wrap(Arc::clone(driver));

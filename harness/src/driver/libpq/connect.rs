@@ -9,7 +9,7 @@ use super::{
     message::Message,
 };
 use crate::driver::{
-    Attempt, Outcome, SESSION_QUERY, SessionRow,
+    Attempt, Outcome, Reply, SESSION_QUERY, SessionRow,
     connection_string::{TrustAnchors, connection_string},
 };
 
@@ -34,14 +34,31 @@ pub fn play(attempt: &Attempt, until: Instant) -> Result<Outcome, String> {
         progress = connection.step();
     }
 
-    let query = CString::new(SESSION_QUERY).map_err(|error| error.to_string())?;
-    let row = connection.query_row(&query, until);
-    match row.map_err(could_not_wait)? {
-        QueryResult::Row(columns) => Ok(Outcome::Connected {
-            tls: Some(connection.tls_in_use()),
-            session: session_row(columns)?,
-        }),
-        QueryResult::Failed => Ok(refused(&connection)),
+    let session = match query(&mut connection, SESSION_QUERY, until)? {
+        Reply::Rows { rows, .. } => session_row(rows)?,
+        Reply::Error { .. } => return Ok(refused(&connection)),
+    };
+    let reply = (attempt.query.as_deref())
+        .map(|text| query(&mut connection, text, until))
+        .transpose()?;
+    Ok(Outcome::Connected {
+        tls: Some(connection.tls_in_use()),
+        session,
+        reply,
+    })
+}
+
+fn query(connection: &mut Connection, text: &str, until: Instant) -> Result<Reply, String> {
+    let text = CString::new(text).map_err(|error| error.to_string())?;
+    match connection.query(&text, until).map_err(could_not_wait)? {
+        QueryResult::Rows { columns, rows } => Ok(Reply::Rows { columns, rows }),
+        QueryResult::Failed => {
+            let Message { text, sqlstate } = Message::from_verbose(&connection.error_message());
+            Ok(Reply::Error {
+                message: text,
+                sqlstate,
+            })
+        }
         QueryResult::TimedOut => {
             Err("libpq was waiting for a query's result when the deadline passed".into())
         }
@@ -65,8 +82,9 @@ fn refused(connection: &Connection) -> Outcome {
     }
 }
 
-fn session_row(columns: Vec<Option<String>>) -> Result<SessionRow, String> {
-    let Ok([ssl, version, cipher]) = <[Option<String>; 3]>::try_from(columns) else {
+fn session_row(rows: Vec<Vec<Option<String>>>) -> Result<SessionRow, String> {
+    let row = rows.into_iter().next().unwrap_or_default();
+    let Ok([ssl, version, cipher]) = <[Option<String>; 3]>::try_from(row) else {
         return Err("pg_stat_ssl has no row for the session".into());
     };
     Ok(SessionRow {

@@ -37,8 +37,13 @@ pub enum Progress {
 /// The result of a query.
 #[derive(Debug, Eq, PartialEq)]
 pub enum QueryResult {
-    /// The first row, columns as text; no columns where there is no row.
-    Row(Vec<Option<String>>),
+    /// Its rows, values as text.
+    Rows {
+        /// The columns' names.
+        columns: Vec<String>,
+        /// NULL is absent.
+        rows: Vec<Vec<Option<String>>>,
+    },
     /// An error; its message is the connection's.
     Failed,
     /// The deadline passed.
@@ -129,11 +134,11 @@ impl Connection {
         unsafe { pq_sys::PQsslInUse(self.0.as_ptr()) != 0 }
     }
 
-    /// Runs one query over an established connection, and gives its first row.
+    /// Runs one query over an established connection.
     ///
     /// # Errors
     /// poll(2)'s.
-    pub fn query_row(&mut self, query: &CStr, until: Instant) -> io::Result<QueryResult> {
+    pub fn query(&mut self, query: &CStr, until: Instant) -> io::Result<QueryResult> {
         let connection = self.0.as_ptr();
         // SAFETY: the pointer is a live PGconn, ours alone; the query is
         // NUL-terminated and outlives the call.
@@ -155,13 +160,10 @@ impl Connection {
             }
             // SAFETY: as above; not busy, so that it doesn't block.
             let result = unsafe { pq_sys::PQgetResult(connection) };
-            let Some(result) = NonNull::new(result).map(Rows) else {
+            let Some(result) = NonNull::new(result).map(ResultSet) else {
                 return Ok(first.unwrap_or(QueryResult::Failed));
             };
-            first.get_or_insert_with(|| match result.first() {
-                Some(row) => QueryResult::Row(row),
-                None => QueryResult::Failed,
-            });
+            first.get_or_insert_with(|| result.read());
         }
     }
 }
@@ -173,33 +175,42 @@ impl Drop for Connection {
     }
 }
 
-struct Rows(NonNull<pq_sys::PGresult>);
+struct ResultSet(NonNull<pq_sys::PGresult>);
 
-impl Rows {
-    fn first(&self) -> Option<Vec<Option<String>>> {
+impl ResultSet {
+    fn read(&self) -> QueryResult {
+        use pq_sys::ExecStatusType as Status;
         let result = self.0.as_ptr();
-        // SAFETY: the pointer is a live PGresult; row 0 and the columns are
-        // within its bounds; PQgetvalue's text is its own and is copied here.
-        unsafe {
-            if pq_sys::PQresultStatus(result) != pq_sys::ExecStatusType::PGRES_TUPLES_OK {
-                return None;
-            }
-            if pq_sys::PQntuples(result) == 0 {
-                return Some(Vec::new());
-            }
-            let columns = (0..pq_sys::PQnfields(result)).map(|column| {
-                if pq_sys::PQgetisnull(result, 0, column) == 0 {
-                    text(pq_sys::PQgetvalue(result, 0, column))
-                } else {
-                    None
+        // SAFETY: the pointer is a live PGresult.
+        match unsafe { pq_sys::PQresultStatus(result) } {
+            Status::PGRES_TUPLES_OK | Status::PGRES_COMMAND_OK => {}
+            _ => return QueryResult::Failed,
+        }
+        // SAFETY: as above.
+        let (width, height) = unsafe { (pq_sys::PQnfields(result), pq_sys::PQntuples(result)) };
+        // SAFETY: the column is within bounds; its name is the result's own and
+        // is copied here.
+        let name = |column| unsafe { text(pq_sys::PQfname(result, column)) }.unwrap_or_default();
+        let value = |row, column| {
+            // SAFETY: row and column are within bounds; the value is the
+            // result's own and is copied here.
+            unsafe {
+                match pq_sys::PQgetisnull(result, row, column) {
+                    0 => text(pq_sys::PQgetvalue(result, row, column)),
+                    _ => None,
                 }
-            });
-            Some(columns.collect())
+            }
+        };
+        QueryResult::Rows {
+            columns: (0..width).map(name).collect(),
+            rows: (0..height)
+                .map(|row| (0..width).map(|column| value(row, column)).collect())
+                .collect(),
         }
     }
 }
 
-impl Drop for Rows {
+impl Drop for ResultSet {
     fn drop(&mut self) {
         // SAFETY: the pointer is a live PGresult, and nothing uses it
         // afterwards.

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use tokio_postgres::{Config, SimpleQueryMessage, Socket, tls::MakeTlsConnect};
 
 use crate::driver::{
-    Attempt, Outcome, SESSION_QUERY, SessionRow,
+    Attempt, Outcome, Reply, SESSION_QUERY, SessionRow,
     connection_string::{TrustAnchors, connection_string},
 };
 
@@ -25,13 +25,14 @@ where
     T: MakeTlsConnect<Socket>,
 {
     match connect(attempt, connector).await {
-        Ok(answer) => Ok(Outcome::Connected {
+        Ok((session, reply)) => Ok(Outcome::Connected {
             tls: Some(tls_in_use()),
-            session: session_row(&answer).ok_or("pg_stat_ssl has no row for the session")?,
+            session: session_row(&session).ok_or("pg_stat_ssl has no row for the session")?,
+            reply,
         }),
         Err(error) => Ok(Outcome::Refused {
+            sqlstate: sqlstate(&error),
             message: chain(&error),
-            sqlstate: error.code().map(|state| state.code().to_owned()),
         }),
     }
 }
@@ -39,23 +40,66 @@ where
 async fn connect<T>(
     attempt: &Attempt,
     connector: T,
-) -> Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>
+) -> Result<(Vec<SimpleQueryMessage>, Option<Reply>), tokio_postgres::Error>
 where
     T: MakeTlsConnect<Socket>,
 {
     let string = connection_string(attempt, TrustAnchors::InProgram);
     let config: Config = string.expose_secret().parse()?;
     let (client, connection) = config.connect(connector).await?;
-    let query = async {
+    let queries = async {
         // The client lives in here: the connection ends once it is dropped.
         let client = client;
-        client.simple_query(SESSION_QUERY).await
+        let session = client.simple_query(SESSION_QUERY).await?;
+        let reply = match &attempt.query {
+            Some(query) => Some(reply(client.simple_query(query).await)?),
+            None => None,
+        };
+        Ok((session, reply))
     };
-    match tokio::join!(query, connection) {
-        (Ok(answer), _) => Ok(answer),
+    match tokio::join!(queries, connection) {
+        (Ok(answers), _) => Ok(answers),
         // The query knows no more than that the connection is gone.
         (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
     }
+}
+
+/// The server's own errors are answers; what ends the session isn't.
+fn reply(
+    result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>,
+) -> Result<Reply, tokio_postgres::Error> {
+    let messages = match result {
+        Ok(messages) => messages,
+        Err(error) if error.as_db_error().is_some() => {
+            return Ok(Reply::Error {
+                sqlstate: sqlstate(&error),
+                message: chain(&error),
+            });
+        }
+        Err(error) => return Err(error),
+    };
+    let mut columns = Vec::new();
+    let mut rows = Vec::new();
+    for message in messages {
+        match message {
+            SimpleQueryMessage::RowDescription(description) => {
+                columns = (description.iter())
+                    .map(|column| column.name().to_owned())
+                    .collect();
+            }
+            SimpleQueryMessage::Row(row) => rows.push(
+                (0..row.len())
+                    .map(|column| row.get(column).map(str::to_owned))
+                    .collect(),
+            ),
+            _ => {}
+        }
+    }
+    Ok(Reply::Rows { columns, rows })
+}
+
+fn sqlstate(error: &tokio_postgres::Error) -> Option<String> {
+    error.code().map(|state| state.code().to_owned())
 }
 
 fn session_row(answer: &[SimpleQueryMessage]) -> Option<SessionRow> {

@@ -211,6 +211,7 @@ mod tests {
                     version: Some("TLSv1.3".into()),
                     cipher: None,
                 },
+                reply: None,
             },
         };
         let line = r#"{"outcome":{"id":7,"result":"connected","tls":true,"session":{"ssl":true,"version":"TLSv1.3","cipher":null}}}"#;

@@ -1,8 +1,12 @@
 //! Whatever comes, in whatever pieces: no panic, no growth, the same events.
 
+use std::cell::RefCell;
+
 use proptest::{collection::vec, prelude::*};
+use tokio::sync::mpsc;
 
 use super::*;
+use crate::tap::{Narrator, Sighting, What, live::Teller};
 
 /// A hello may wait for its end in one place, a record in another; each side
 /// has both.
@@ -64,6 +68,10 @@ fn tls_script() -> impl Strategy<Value = Script> {
 }
 
 fn events(script: &[(Side, Vec<u8>)], cut: usize) -> Vec<Event> {
+    negotiation(script, cut).take_events()
+}
+
+fn negotiation(script: &[(Side, Vec<u8>)], cut: usize) -> Negotiation {
     let mut negotiation = Negotiation::default();
     for (from, bytes) in script {
         for piece in bytes.chunks(cut) {
@@ -71,7 +79,42 @@ fn events(script: &[(Side, Vec<u8>)], cut: usize) -> Vec<Event> {
             assert!(negotiation.held() <= MOST_HELD);
         }
     }
-    negotiation.events().to_vec()
+    negotiation
+}
+
+/// Both sides talk at once to a listener that is slower than they are: the
+/// pieces in the order in which they were noted, and what was heard.
+async fn live(script: &[(Side, Vec<u8>)], cut: usize) -> (Script, Vec<Sighting>) {
+    let (listener, mut heard) = mpsc::channel(1);
+    let noted = RefCell::new(Script::new());
+    let talk = async {
+        let client = "127.0.0.1:5432".parse().expect("an address");
+        let teller = Teller::open(1, client, listener).await;
+        let side = async |side| {
+            let bytes = (script.iter())
+                .filter(|(from, _)| *from == side)
+                .flat_map(|(_, bytes)| bytes.clone());
+            for piece in bytes.collect::<Vec<u8>>().chunks(cut) {
+                let note = teller.note(|negotiation| {
+                    noted.borrow_mut().push((side, piece.to_vec()));
+                    negotiation.read(side, piece);
+                });
+                note.await;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::join!(side(Side::Client), side(Side::Server));
+        teller.end().await;
+    };
+    let listen = async {
+        let mut sightings = Vec::new();
+        while let Some(sighting) = heard.recv().await {
+            sightings.push(sighting);
+        }
+        sightings
+    };
+    let ((), sightings) = tokio::join!(talk, listen);
+    (noted.into_inner(), sightings)
 }
 
 proptest! {
@@ -85,6 +128,44 @@ proptest! {
         let whole = events(&script, usize::MAX);
         prop_assert_eq!(&events(&script, 1), &whole);
         prop_assert_eq!(&events(&script, cut), &whole);
+    }
+
+    #[test]
+    fn pieces_make_no_difference_to_use(script in tls_script(), cut in 1..40_usize) {
+        let whole = negotiation(&script, usize::MAX).is_in_use();
+        prop_assert_eq!(negotiation(&script, cut).is_in_use(), whole);
+    }
+
+    #[test]
+    fn what_is_told_live_is_the_transcript(
+        script in prop_oneof![script(), tls_script()],
+        // A long piece has many events, which must be told in a row.
+        cut in 1..400_usize,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let (noted, sightings) = runtime.block_on(live(&script, cut));
+        let opened = matches!(sightings[0].what, What::Opened { .. });
+        prop_assert!(opened && sightings[sightings.len() - 1].what == What::Ended);
+        let in_use = sightings.iter().filter(|seen| seen.what == What::InUse).count();
+        prop_assert_eq!(in_use == 1, negotiation(&noted, usize::MAX).is_in_use());
+        let mut told = Transcript::default();
+        for sighting in sightings {
+            told.add(sighting);
+        }
+        prop_assert_eq!(told.connections, vec![events(&noted, usize::MAX)]);
+    }
+
+    #[test]
+    fn every_connection_has_one_summary_on_one_line(
+        script in prop_oneof![script(), tls_script()],
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let (_, sightings) = runtime.block_on(live(&script, usize::MAX));
+        let mut narrator = Narrator::default();
+        let summaries: Vec<_> = sightings.iter().filter_map(|seen| narrator.hear(seen)).collect();
+        prop_assert_eq!(summaries.len(), 1);
+        prop_assert!(!summaries[0].says.contains(char::is_control));
+        prop_assert_eq!(narrator.finish(), vec![]);
     }
 
     #[test]

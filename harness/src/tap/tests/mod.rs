@@ -5,6 +5,8 @@ mod handshakes;
 mod plaintext;
 mod relaying;
 mod rendering;
+mod standing;
+mod summing;
 
 use super::{Event, Negotiation, Side, Transcript};
 

@@ -65,7 +65,7 @@ fn a_fallback_reads_as_a_story() {
       client closed the connection
     connection 2
       client started a plaintext session (StartupMessage 3.0) user=app database=db
-      server asked for authentication in plaintext (md5-password)
+      server asked for authentication in plaintext (md5-password: an MD5 hash, open to guessing)
       client sent a password message in plaintext
       server refused in plaintext: FATAL: 28P01: password authentication failed\n\u{1b}[2J
     connection 3

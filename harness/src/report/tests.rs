@@ -1,0 +1,173 @@
+//! What people and programs read, as it stands.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::*;
+use crate::{
+    endpoint::{Applied, Facts, Login},
+    fixture::{AES, HBA, cell, data, refused, session, startup, tls},
+    judge::{self, Names, Observation},
+    policy::Policy,
+    run::{CellResult, Event, Sink, Summary, broken},
+    suite::Cell,
+};
+
+const SECRET: &str = "correct-horse-battery";
+
+fn facts() -> Facts {
+    let login = |user: &str| Login {
+        user: user.to_owned(),
+        password: SECRET.to_owned().into(),
+        database: "postgres".to_owned(),
+    };
+    Facts {
+        kind: "embedded",
+        engine: "17.6".parse().unwrap(),
+        host: "db.example".to_owned(),
+        address: SocketAddr::from(([127, 0, 0, 1], 5432)),
+        master: login("app"),
+        stranger: login("stranger"),
+    }
+}
+
+/// Results of every verdict.
+fn results() -> Vec<CellResult> {
+    let known = "[[known]]\ncells = \"t/d/plaintext\"\nreason = \"it is a test\"\n\
+                 link = \"here\"\nseen = \"encrypted  sslrequest S hello tls\"\n";
+    let encrypted = || session(Some(true), Some(("TLSv1.3", AES)));
+    let mut results = vec![
+        result(cell("encrypted", ""), encrypted(), tls("TLSv1.3", AES)),
+        result(
+            cell("refused", ""),
+            session(Some(false), None),
+            startup(None),
+        ),
+        result(
+            cell("worded", ""),
+            refused("no pg_hba.conf entry, sorry"),
+            startup(Some(HBA)),
+        ),
+        result(cell("plaintext", known), encrypted(), tls("TLSv1.3", AES)),
+    ];
+    let rest = [cell("skipped", ""), cell("tls13", "")];
+    results.extend(broken(&rest, "the server is gone"));
+    results
+}
+
+fn result(
+    cell: Cell,
+    outcome: crate::driver::Outcome,
+    transcript: crate::tap::Transcript,
+) -> CellResult {
+    let observation = Observation {
+        outcome,
+        transcript,
+    };
+    let seen = judge::read(&cell.case.driver, &observation);
+    let names = Names::of("u", "d", &observation.outcome);
+    let verdict = judge::judge(&cell, names, &observation, &seen);
+    CellResult {
+        cell,
+        seen: Some((observation, seen)),
+        verdict,
+        took: Duration::from_micros(7250),
+    }
+}
+
+fn play(sink: &mut dyn Sink) {
+    let mut summary = Summary::default();
+    sink.event(&Event::EndpointReady {
+        facts: &facts(),
+        cells: 6,
+        policies: 1,
+    });
+    sink.event(&Event::PolicyApplied {
+        policy: &Policy::default(),
+        applied: &Applied {
+            leaf_sha256: None,
+            negotiated: Some(("TLSv1.3".to_owned(), AES.to_owned())),
+            took: Duration::from_millis(8),
+        },
+    });
+    for result in results() {
+        summary.count(&result);
+        sink.event(&Event::AttemptDone);
+        sink.event(&Event::CellJudged(&result));
+    }
+    summary.seconds = 1.5;
+    sink.event(&Event::Finished(&summary));
+}
+
+fn console(verbose: bool) -> String {
+    let mut out = Vec::new();
+    play(&mut Console::new(&mut out, data("").claims, verbose));
+    let text = String::from_utf8(out).unwrap();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn the_console_tells_failures_in_full_and_the_rest_in_tables() {
+    insta::assert_snapshot!(console(false));
+}
+
+#[test]
+fn the_verbose_console_has_a_line_for_every_cell() {
+    let text = console(true);
+    let lines = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!(
+        lines("pass    t/d/encrypted@17  encrypted; wire: sslrequest S hello tls"),
+        1
+    );
+    assert_eq!(lines("known   t/d/plaintext@17"), 1);
+    assert_eq!(lines("skipped t/d/skipped@17  for a reason"), 1);
+}
+
+#[test]
+fn json_is_what_the_readme_says() {
+    insta::assert_snapshot!(json());
+}
+
+#[test]
+fn no_report_holds_a_password() {
+    for text in [console(true), json()] {
+        assert!(!text.contains(SECRET));
+    }
+}
+
+fn json() -> String {
+    let out = Shared::default();
+    play(&mut Json::new(Box::new(out.clone())));
+    let text = out.0.lock().unwrap().clone();
+    String::from_utf8(text).unwrap()
+}
+
+#[derive(Clone, Default)]
+struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_cell_is_shown_again_by_lines_to_paste() {
+    let facts = facts();
+    let files = |_| "/pki/root.pem".to_owned();
+    let stage = Stage {
+        facts: &facts,
+        files: &files,
+    };
+    let lines = [
+        steps(&cell("encrypted", "")),
+        repro(&cell("encrypted", ""), Some(&stage)),
+        repro(&cell("plaintext", ""), None),
+    ];
+    insta::assert_snapshot!(lines.map(|lines| lines.join("\n")).join("\n\n"));
+}

@@ -1,0 +1,230 @@
+//! An emulated RDS instance for tests of one's own.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use certs_gen::DEFAULT_ENDPOINT;
+use harness::{
+    endpoint::{Endpoint, Facts, Master},
+    engine::Version,
+    policy::{Leaf, Policy, TlsVersion},
+    suite::Trust,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{Failure, ground::Ground, setup::locate};
+
+/// A PostgreSQL on 127.0.0.1 whose TLS behaves like RDS's, until it is stopped
+/// or dropped.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// use suites::Emulator;
+///
+/// let rds = Emulator::builder().force_ssl(true).start().await?;
+/// // A client that knows nothing of TLS is turned away, as by RDS.
+/// let error = tokio_postgres::connect(&rds.url("disable"), tokio_postgres::NoTls)
+///     .await
+///     .err()
+///     .expect("plaintext is refused");
+/// assert_eq!(error.code().map(|state| state.code()), Some("28000"));
+/// rds.stop().await?;
+/// # Ok::<(), suites::Failure>(())
+/// # }).unwrap();
+/// ```
+pub struct Emulator {
+    // Dropped in this order: the server ends before its folder goes.
+    endpoint: Box<dyn Endpoint>,
+    ground: Ground,
+}
+
+/// What the emulated instance is to be like; RDS's defaults for its engine
+/// where nothing is said.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    engine: Option<Version>,
+    host: Option<String>,
+    port: Option<u16>,
+    master: Master,
+    policy: Policy,
+}
+
+impl Emulator {
+    /// RDS's defaults on the newest PostgreSQL installed.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The server: version, name, address, logins.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        self.endpoint.facts()
+    }
+
+    /// The name in the certificate. No DNS knows it; dial [`Self::address`].
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.facts().host
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.facts().address
+    }
+
+    /// A PEM file of the root that its chain ends in.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn ca_file(&self) -> Result<PathBuf, Failure> {
+        (self.ground.trust_files())(Trust::Root)
+            .map_err(|why| Failure::CouldNot(anyhow::anyhow!(why)))
+    }
+
+    /// A URI for clients that know `hostaddr` (libpq, tokio-postgres), the
+    /// password in it.
+    #[must_use]
+    pub fn url(&self, sslmode: &str) -> String {
+        let master = &self.facts().master;
+        format!(
+            "postgresql://{}:{}@{}:{}/{}?hostaddr={}&sslmode={sslmode}",
+            master.user,
+            percent_encoded(master.password.expose_secret()),
+            self.host(),
+            self.address().port(),
+            master.database,
+            self.address().ip(),
+        )
+    }
+
+    /// Writes the master user's login to a file for `PGPASSFILE`.
+    ///
+    /// # Errors
+    /// When it can't be written, or has been already.
+    pub fn write_pass_file(&self) -> Result<PathBuf, Failure> {
+        let written = self.ground.write_pass_file(self.facts());
+        written.map_err(Failure::CouldNot)
+    }
+
+    /// Ends the server and removes all its files.
+    ///
+    /// # Errors
+    /// When something is left behind.
+    pub async fn stop(self) -> Result<(), Failure> {
+        let down = self.endpoint.shutdown().await;
+        let closed = self.ground.close();
+        down.map_err(anyhow::Error::from)
+            .and(closed)
+            .map_err(Failure::CouldNot)
+    }
+}
+
+impl Builder {
+    /// The version of PostgreSQL, downloaded where it isn't installed.
+    #[must_use]
+    pub fn engine(mut self, version: Version) -> Self {
+        self.engine = Some(version);
+        self
+    }
+
+    /// The name in the certificate: an endpoint's, or `localhost` for clients
+    /// that verify the name they dial.
+    #[must_use]
+    pub fn host(mut self, name: impl Into<String>) -> Self {
+        self.host = Some(name.into());
+        self
+    }
+
+    /// The port of 127.0.0.1.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// The master user's name.
+    #[must_use]
+    pub fn user(mut self, name: impl Into<String>) -> Self {
+        self.master.user = Some(name.into());
+        self
+    }
+
+    /// The master user's password.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<SecretString>) -> Self {
+        self.master.password = Some(password.into());
+        self
+    }
+
+    /// `rds.force_ssl`.
+    #[must_use]
+    pub fn force_ssl(mut self, on: bool) -> Self {
+        self.policy.force_ssl = Some(on);
+        self
+    }
+
+    /// `ssl_min_protocol_version`.
+    #[must_use]
+    pub fn tls_min(mut self, version: TlsVersion) -> Self {
+        self.policy.tls_min = Some(version);
+        self
+    }
+
+    /// `ssl_max_protocol_version`.
+    #[must_use]
+    pub fn tls_max(mut self, version: TlsVersion) -> Self {
+        self.policy.tls_max = Some(version);
+        self
+    }
+
+    /// `ssl_ciphers`, a list in OpenSSL's words.
+    #[must_use]
+    pub fn ciphers(mut self, list: impl Into<String>) -> Self {
+        self.policy.ciphers = Some(list.into());
+        self
+    }
+
+    /// The server certificate.
+    #[must_use]
+    pub fn certificate(mut self, leaf: Leaf) -> Self {
+        self.policy.leaf = leaf;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Usage, when the engine can't be had or a name is wrong; else when the
+    /// server does not start or does not show what it is to be like.
+    pub async fn start(self) -> Result<Emulator, Failure> {
+        let version = locate(self.engine).await?;
+        let ground = Ground::new(self.host.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
+        let endpoint = ground.endpoint(version, self.port, self.master).await;
+        let mut emulator = Emulator {
+            endpoint: endpoint.map_err(Failure::CouldNot)?,
+            ground,
+        };
+        match emulator.endpoint.apply(&self.policy).await {
+            Ok(_) => Ok(emulator),
+            Err(error) => {
+                // What is wrong with the policy matters more than the clean-up.
+                let _ = emulator.stop().await;
+                Err(Failure::CouldNot(error.into()))
+            }
+        }
+    }
+}
+
+/// All but the unreserved characters of RFC 3986, 2.3.
+fn percent_encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded = |byte| {
+        if plain(byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    text.bytes().map(encoded).collect()
+}
