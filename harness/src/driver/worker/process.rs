@@ -29,9 +29,12 @@ use crate::driver::{Attempt, Outcome};
 /// How much of a worker's standard error is kept: its end, in bytes.
 const STDERR_KEPT: usize = 2048;
 
-/// How long a worker that has closed its output has to exit, and how long its
-/// standard error is read once it is gone.
+/// How long a worker that has closed its output has to exit, and how long what
+/// it leaves is waited for once it is gone: its processes, its standard error.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// How often a process group is asked whether it is empty.
+const POLL: Duration = Duration::from_millis(1);
 
 /// A worker that has said hello. Dropping it kills the process.
 #[derive(Debug)]
@@ -222,11 +225,17 @@ async fn keep(
 /// Kills the worker and all that it started, unless it exits in time by itself;
 /// reaps it, and adds to `why` how it exited, and what it had to say.
 async fn end(mut child: Child, stderr: StderrTail, why: &str, patience: Duration) -> String {
+    let group = child.id().and_then(|id| i32::try_from(id).ok());
     let status = timeout(patience, child.wait()).await;
-    if let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()) {
-        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+    if child.id().is_some()
+        && let Some(group) = group.map(Pid::from_raw)
+    {
+        let _ = killpg(group, Signal::SIGKILL);
+        let _ = child.kill().await;
+        // What the worker started is nobody's child to wait for, and dies when
+        // the system gets to it.
+        let _ = timeout(LAST_WORDS, gone(group)).await;
     }
-    let _ = child.kill().await;
     let mut sentence = match status {
         // "exit status: 3", "signal: 9 (SIGKILL)"
         Ok(Ok(status)) => format!("{why} ({status})"),
@@ -238,6 +247,13 @@ async fn end(mut child: Child, stderr: StderrTail, why: &str, patience: Duration
         sentence.push_str(&said);
     }
     sentence
+}
+
+/// Waits until a process group has no process left.
+async fn gone(group: Pid) {
+    while killpg(group, None).is_ok() {
+        tokio::time::sleep(POLL).await;
+    }
 }
 
 /// The end of a worker's standard error.
