@@ -66,8 +66,6 @@ pub struct Cell {
     pub claim: String,
     /// What must be seen.
     pub expects: Expectation,
-    /// Whether that is not what the claim says.
-    pub denies: bool,
     /// The row's line in the suite's file.
     pub line: usize,
     /// The divergence recorded for it.
@@ -254,7 +252,6 @@ impl Case {
                     negotiates: notes.negotiates,
                 },
             },
-            denies: row.denies,
             line: row.line,
         })
     }

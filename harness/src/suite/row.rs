@@ -13,7 +13,6 @@
 //! |---|---|
 //! | `since N`, `until N` | of which major versions the row speaks |
 //! | `claim ID` | that it speaks for another claim than its table |
-//! | `denies` | that what it expects is not what the claim says |
 //! | `says TEXT` | how the refusal is worded |
 //! | `answers ANSWER` | what the attempt's question is answered |
 //! | `negotiates VERSION` | which TLS version comes about |
@@ -45,8 +44,6 @@ pub struct Row {
     pub until: Option<u16>,
     /// The claim that it speaks for, where it isn't the table's.
     pub claim: Option<String>,
-    /// Whether what it expects, true to its source, is not what its claim says.
-    pub denies: bool,
     /// What must be seen.
     pub expects: Expects,
 }
@@ -181,7 +178,6 @@ fn parse_row(line: usize, text: &str, columns: usize, above: Option<&Row>) -> Re
         since: None,
         until: None,
         claim: None,
-        denies: false,
         expects: Expects::Skip(String::new()),
     };
     let fields: Vec<&str> = right
@@ -225,7 +221,6 @@ impl Row {
                 ("since", text) => self.since = Some(major(text)?),
                 ("until", text) => self.until = Some(major(text)?),
                 ("claim", text) => self.claim = Some(text.to_owned()),
-                ("denies", "") => self.denies = true,
                 ("says", text) => notes.says = Some(text.to_owned()),
                 ("answers", text) => notes.answers = Some(text.to_owned()),
                 ("negotiates", text) => {
@@ -239,11 +234,10 @@ impl Row {
     }
 }
 
-const NOTES: [&str; 7] = [
+const NOTES: [&str; 6] = [
     "since N",
     "until N",
     "claim ID",
-    "denies",
     "says TEXT",
     "answers ANSWER",
     "negotiates VERSION",
