@@ -1,16 +1,19 @@
 //! A run that is ended from outside tells what it has seen, and leaves nothing
 //! behind.
 
+mod guard;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{ChildStdout, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use guard::Guard;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -26,7 +29,7 @@ fn a_signal_ends_the_run_with_what_was_seen(#[case] signal: Signal, #[case] code
     let (mut run, mut out) = start(&temp);
     let mut text = read_until(&mut out, "policy:");
     thread::sleep(Duration::from_millis(300));
-    kill(pid(&run), signal).unwrap();
+    kill(run.pid(), signal).unwrap();
     out.read_to_string(&mut text).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(code), "{text}");
     let summary = text.lines().last().unwrap();
@@ -44,7 +47,7 @@ fn what_a_killed_run_left_goes_at_the_next_start() {
     let temp = temp();
     let (mut run, mut out) = start(&temp);
     read_until(&mut out, "policy:");
-    kill(pid(&run), Signal::SIGKILL).unwrap();
+    kill(run.pid(), Signal::SIGKILL).unwrap();
     assert_eq!(run.wait().unwrap().signal(), Some(9));
     assert!(fs::read_dir(temp.path()).unwrap().count() > 0);
     assert!(
@@ -85,12 +88,12 @@ fn command(temp: &TempDir) -> Command {
     command
 }
 
-fn start(temp: &TempDir) -> (Child, BufReader<ChildStdout>) {
-    let mut run = command(temp)
+fn start(temp: &TempDir) -> (Guard, BufReader<ChildStdout>) {
+    let run = command(temp)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let mut run = Guard(run.unwrap());
     let out = BufReader::new(run.stdout.take().unwrap());
     (run, out)
 }
@@ -105,10 +108,6 @@ fn read_until(out: &mut impl BufRead, word: &str) -> String {
         );
     }
     text
-}
-
-fn pid(run: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(run.id()).unwrap())
 }
 
 fn postmaster(temp: &Path) -> Pid {

@@ -1,16 +1,22 @@
 //! `rds-tls tap` between real drivers and a real server.
 
+mod guard;
+
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader, Read},
-    net::{SocketAddr, TcpListener, TcpStream},
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    process::{ChildStdout, Command, Output, Stdio},
 };
 
-use native_tls::TlsConnector;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
+use guard::Guard;
+use harness::driver::{
+    Attempt, Driver, Form, Outcome, Surroundings,
+    worker::{Limits, Pool, WorkerCommand},
 };
+use native_tls::TlsConnector;
+use nix::sys::signal::{Signal, kill};
 use postgres_native_tls::MakeTlsConnector;
 use rstest::rstest;
 use serde_json::Value;
@@ -21,7 +27,7 @@ const SECRET: &str = "correct-horse-battery-staple";
 
 /// `rds-tls tap`, until it is stopped.
 struct Tapping {
-    run: Child,
+    run: Guard,
     out: BufReader<ChildStdout>,
     address: SocketAddr,
     text: String,
@@ -29,11 +35,11 @@ struct Tapping {
 
 impl Tapping {
     fn start(upstream: &str, options: &[&str]) -> Self {
-        let mut run = command(upstream)
+        let run = command(upstream)
             .args(options)
             .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .spawn();
+        let mut run = Guard(run.unwrap());
         let mut out = BufReader::new(run.stdout.take().unwrap());
         let mut text = String::new();
         out.read_line(&mut text).unwrap();
@@ -61,7 +67,7 @@ impl Tapping {
 
     /// Ends it by a signal, in good order; everything that it printed.
     fn stop(mut self, signal: Signal) -> String {
-        kill(Pid::from_raw(self.run.id().try_into().unwrap()), signal).unwrap();
+        kill(self.run.pid(), signal).unwrap();
         self.out.read_to_string(&mut self.text).unwrap();
         assert_eq!(self.run.wait().unwrap().code(), Some(0), "{}", self.text);
         TcpListener::bind(self.address).expect("the port is free again");
@@ -205,24 +211,35 @@ async fn programs_read_what_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn psql_goes_away_by_itself_when_the_name_is_wrong() {
-    if Command::new("psql").arg("--version").output().is_err() {
-        eprintln!("left out: this machine has no psql");
-        return;
-    }
+async fn libpq_goes_away_by_itself_when_the_name_is_wrong() {
     let rds = emulator(true).await;
     let mut tap = Tapping::start(&rds.address().to_string(), &[]);
-    let url = format!(
-        "host=127.0.0.1 port={} user={} sslmode=verify-full sslrootcert={}",
-        tap.address.port(),
-        rds.facts().master.user,
-        rds.ca_file().unwrap().display()
-    );
-    let psql = Command::new("psql")
-        .args(["-X", "-w", &url])
-        .env("PGPASSWORD", SECRET)
-        .output();
-    assert_eq!(psql.unwrap().status.code(), Some(2));
+    let attempt = Attempt {
+        id: 1,
+        configuration: "default".to_owned(),
+        form: Form::KeyValue,
+        // The certificate is for the endpoint's name.
+        host: "127.0.0.1".to_owned(),
+        hostaddr: Ipv4Addr::LOCALHOST.into(),
+        port: tap.address.port(),
+        user: rds.facts().master.user.clone(),
+        password: SECRET.into(),
+        database: rds.facts().master.database.clone(),
+        sslmode: Some("verify-full".to_owned()),
+        sslrootcert: Some(rds.ca_file().unwrap().display().to_string()),
+        options: BTreeMap::new(),
+        query: None,
+    };
+    let homes = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_rds-tls"));
+    let worker = WorkerCommand::built_in("libpq", Some(program)).unwrap();
+    let libpq = Pool::new("libpq", worker, homes.path(), Limits::default());
+    let outcome = libpq.play(&Surroundings::default(), &attempt).await;
+    libpq.shutdown().await;
+    let Outcome::Refused { message, .. } = outcome.unwrap() else {
+        panic!("libpq took a certificate for another name");
+    };
+    assert!(message.contains("does not match host name"), "{message}");
     tap.read_until_ended(1);
     let text = tap.stop(Signal::SIGTERM);
     rds.stop().await.unwrap();
