@@ -14,7 +14,7 @@ use std::{
 
 use certs_gen::{DEFAULT_ENDPOINT, EndpointName, Pki};
 use harness::{
-    endpoint::{Embedded, Endpoint, EndpointError, Login, Master, Options},
+    endpoint::{Endpoint, EndpointError, Login, Master, Options, embedded},
     policy::{Admits, DefaultsTable, Leaf, Policy, TlsVersion},
     rundir::{RunDir, sweep},
 };
@@ -277,8 +277,8 @@ async fn start() -> (Box<dyn Endpoint>, Arc<RunDir>) {
     let text = fs::read_to_string(&table).unwrap();
     let host = EndpointName::new(DEFAULT_ENDPOINT).unwrap();
     let request = env::var("RDS_TLS_TEST_ENGINE").ok();
+    let request = request.map(|version| version.parse().unwrap());
     let options = Options {
-        request: request.map(|version| version.parse().unwrap()),
         defaults: DefaultsTable::parse("engines.toml", &text).unwrap(),
         pki: Arc::new(Pki::new(host, run_dir.path().join("pki"))),
         run_dir: Arc::clone(&run_dir),
@@ -286,9 +286,9 @@ async fn start() -> (Box<dyn Endpoint>, Arc<RunDir>) {
         master: Master::default(),
     };
     let began = Instant::now();
-    let server = Embedded::start(options).await.unwrap();
+    let server = embedded(request, options).await.unwrap();
     eprintln!("{} started in {:?}", server.facts().engine, began.elapsed());
-    (Box::new(server), run_dir)
+    (server, run_dir)
 }
 
 async fn stop(server: Box<dyn Endpoint>, run_dir: Arc<RunDir>) {

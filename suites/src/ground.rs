@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use certs_gen::{EndpointName, Pki};
 use harness::{
-    endpoint::{self, Embedded, Endpoint, Facts, Master},
+    endpoint::{self, Endpoint, Facts, Master},
     engine::Version,
     rundir::RunDir,
     suite::Trust,
@@ -59,15 +59,14 @@ impl Ground {
         port: Option<u16>,
         master: Master,
     ) -> anyhow::Result<Box<dyn Endpoint>> {
-        let embedded = Embedded::start(endpoint::Options {
-            request: Some(version),
+        let options = endpoint::Options {
             defaults: data::defaults()?,
             pki: Arc::clone(&self.pki),
             run_dir: Arc::clone(&self.run_dir),
             port,
             master,
-        });
-        Ok(Box::new(embedded.await?))
+        };
+        Ok(endpoint::embedded(Some(version), options).await?)
     }
 
     /// Where trust anchors are.

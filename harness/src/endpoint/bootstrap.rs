@@ -1,5 +1,4 @@
-//! The first steps on a fresh copy of the template: passwords, over a Unix
-//! socket in a private folder, which `pg_hba.conf` then forgets.
+//! The first steps on a server: waiting for it, and passwords.
 
 use std::{
     fmt::Write,
@@ -17,8 +16,8 @@ use super::{
     EndpointError,
     admin::{Session, quoted},
     error::describe,
-    log::ServerLog,
-    server::Server,
+    log::Log,
+    place::Place,
 };
 use crate::{
     engine::{ADMIN, MASTER, STRANGER, Version},
@@ -106,7 +105,8 @@ fn random() -> Result<SecretString, EndpointError> {
     Ok(text.into())
 }
 
-/// Opens the socket to the superuser, before the server's first start.
+/// Opens the Unix socket, in a private folder, to the superuser before the
+/// server's first start. The first policy closes it.
 pub(super) fn write_first_hba(data: &Path, lines: &[HbaLine]) -> Result<(), EndpointError> {
     let path = data.join("pg_hba.conf");
     let mut text = format!("local all {ADMIN} trust\n");
@@ -120,26 +120,25 @@ pub(super) fn write_first_hba(data: &Path, lines: &[HbaLine]) -> Result<(), Endp
 /// Waits for the server, and gives the roles their passwords.
 ///
 /// # Errors
-/// [`EndpointError::NotStarted`] when the process ends or time runs out.
+/// [`EndpointError::NotStarted`] when it ends or time runs out.
 pub(super) async fn bootstrap(
-    server: &mut Server,
+    place: &mut impl Place,
     version: Version,
-    socket: &Path,
-    log: &ServerLog,
+    config: Config,
     passwords: &Passwords,
 ) -> Result<(), EndpointError> {
-    let mut config = Config::new();
-    config.host_path(socket).port(server.address.port());
-    let session = first_session(server, version, config, log).await?;
+    let session = first_session(place, version, config).await?;
     session.run("set passwords", &passwords.statements()).await
 }
 
 /// Waits until the server lets the superuser in.
+///
+/// # Errors
+/// [`EndpointError::NotStarted`] when it ends or time runs out.
 pub(super) async fn first_session(
-    server: &mut Server,
+    place: &mut impl Place,
     version: Version,
     config: Config,
-    log: &ServerLog,
 ) -> Result<Session, EndpointError> {
     let patience = Instant::now() + START_PATIENCE;
     loop {
@@ -147,12 +146,12 @@ pub(super) async fn first_session(
             Ok(session) => return Ok(session),
             Err(error) => describe(&error),
         };
-        let ended = server.ended();
+        let ended = place.ended().await;
         if ended.is_some() || Instant::now() > patience {
             return Err(EndpointError::NotStarted {
                 version,
                 why: ended.unwrap_or(why),
-                log: log.tail(),
+                log: place.log().tail().await,
             });
         }
         tokio::time::sleep(POLL).await;

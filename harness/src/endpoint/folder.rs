@@ -9,8 +9,7 @@ use std::{
 
 use super::EndpointError;
 use crate::{
-    engine::{self, Account, Version},
-    policy::{self, Effective},
+    engine::{self, Account},
     rundir::remove_tree,
 };
 
@@ -96,31 +95,13 @@ pub(super) async fn prepare(
     .map_err(|error| EndpointError::io("the copying of a cluster")(error.into()))?
 }
 
-/// Settings that no policy changes. The cluster is thrown away, so nothing is
-/// made to last; dynamic shared memory lies in files, so that it goes with the
-/// cluster however the server ends. The placeholders are named here since ALTER
-/// SYSTEM takes no name that the server has never heard.
+/// Adds the settings that no policy changes.
 pub(super) fn write_fixed_settings(layout: &Layout) -> Result<(), EndpointError> {
     let path = layout.data.join("postgresql.conf");
     let settings = format!(
         "listen_addresses = '127.0.0.1'\n\
          unix_socket_directories = '{}'\n\
-         fsync = off\n\
-         synchronous_commit = off\n\
-         full_page_writes = off\n\
-         autovacuum = off\n\
-         shared_buffers = 16MB\n\
-         dynamic_shared_memory_type = mmap\n\
-         password_encryption = 'scram-sha-256'\n\
-         logging_collector = off\n\
-         log_destination = 'stderr'\n\
-         log_connections = on\n\
-         log_line_prefix = '%m [%p] '\n\
-         log_timezone = 'UTC'\n\
-         timezone = 'UTC'\n\
-         lc_messages = 'C'\n\
-         rds.force_ssl = off\n\
-         rds_tls.generation = 0\n",
+         {FIXED_SETTINGS}",
         layout.socket.display().to_string().replace('\'', "''")
     );
     fs::File::options()
@@ -130,14 +111,33 @@ pub(super) fn write_fixed_settings(layout: &Layout) -> Result<(), EndpointError>
         .map_err(EndpointError::io(path))
 }
 
-/// What PostgreSQL has no settings for.
-pub(super) fn write_openssl_conf(
-    layout: &Layout,
-    version: Version,
-    policy: &Effective,
-) -> Result<(), EndpointError> {
-    let path = &layout.openssl_conf;
-    fs::write(path, policy::openssl_conf(policy, version))
+/// Tells OpenSSL what PostgreSQL has no settings for.
+pub(super) fn write_openssl_conf(path: &Path, text: &str) -> Result<(), EndpointError> {
+    fs::write(path, text)
         .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o644)))
         .map_err(EndpointError::io(path))
 }
+
+/// Settings that no policy changes, wherever the server runs. The cluster is
+/// thrown away, so nothing is made to last; dynamic shared memory lies in
+/// files, so that it goes with the cluster however the server ends. The
+/// placeholders are named here since ALTER SYSTEM takes no name that the server
+/// has never heard.
+pub(super) const FIXED_SETTINGS: &str = "\
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+autovacuum = off
+shared_buffers = 16MB
+dynamic_shared_memory_type = mmap
+password_encryption = 'scram-sha-256'
+logging_collector = off
+log_destination = 'stderr'
+log_connections = on
+log_line_prefix = '%m [%p] '
+log_timezone = 'UTC'
+timezone = 'UTC'
+lc_messages = 'C'
+rds.force_ssl = off
+rds_tls.generation = 0
+";

@@ -2,17 +2,16 @@
 //! user, closed to others.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use certs_gen::Pki;
 
-use super::EndpointError;
+use super::{EndpointError, place::Place};
 use crate::{
-    engine::{Account, write_private},
     policy::{Leaf, ServerPaths},
     rundir::RunDir,
 };
@@ -20,17 +19,17 @@ use crate::{
 /// What the server has of each leaf so far.
 pub(super) struct Keys {
     source: Source,
-    folder: PathBuf,
-    account: Account,
     delivered: BTreeMap<Leaf, Delivered>,
+    /// By the file that was delivered: leaves share keys.
+    files: BTreeMap<PathBuf, PathBuf>,
 }
 
 /// Where keys and certificates are made.
 #[derive(Clone)]
 pub(super) struct Source {
-    pub(super) pki: Arc<Pki>,
+    pki: Arc<Pki>,
     /// Kept for as long as something may be written in it.
-    pub(super) run_dir: Arc<RunDir>,
+    _run_dir: Arc<RunDir>,
 }
 
 /// A leaf that the server can present.
@@ -41,27 +40,29 @@ pub(super) struct Delivered {
 }
 
 impl Keys {
-    /// Will deliver to a folder that the server's user owns.
-    pub(super) fn new(source: Source, folder: PathBuf, account: Account) -> Self {
+    pub(super) fn new(source: Source) -> Self {
         Self {
             source,
-            folder,
-            account,
             delivered: BTreeMap::new(),
+            files: BTreeMap::new(),
         }
     }
 
     /// Delivers a leaf, unless it is there.
-    pub(super) async fn deliver(&mut self, leaf: Leaf) -> Result<Delivered, EndpointError> {
+    pub(super) async fn deliver(
+        &mut self,
+        leaf: Leaf,
+        place: &impl Place,
+    ) -> Result<Delivered, EndpointError> {
         if let Some(delivered) = self.delivered.get(&leaf) {
             return Ok(delivered.clone());
         }
         let made = self.source.make(leaf).await?;
         let delivered = Delivered {
             paths: ServerPaths {
-                chain: self.put(&made.chain)?,
-                key: self.put(&made.key)?,
-                ca: self.put(&made.ca)?,
+                chain: self.put(made.chain, place).await?,
+                key: self.put(made.key, place).await?,
+                ca: self.put(made.ca, place).await?,
             },
             leaf_sha256: made.leaf_sha256,
         };
@@ -70,14 +71,17 @@ impl Keys {
     }
 
     /// Puts a file where the server reads it, under its own name, unless it is
-    /// there: leaves share keys.
-    fn put(&self, from: &Path) -> Result<PathBuf, EndpointError> {
-        let to = self.folder.join(from.file_name().unwrap_or_default());
-        if !to.exists() {
-            let contents = fs::read(from).map_err(EndpointError::io(from))?;
-            write_private(&to, &contents, &self.account)?;
-        }
-        Ok(to)
+    /// there.
+    async fn put(&mut self, from: PathBuf, place: &impl Place) -> Result<PathBuf, EndpointError> {
+        let entry = match self.files.entry(from) {
+            Entry::Occupied(there) => return Ok(there.get().clone()),
+            Entry::Vacant(entry) => entry,
+        };
+        let from = entry.key();
+        let name = from.file_name().unwrap_or_default().to_string_lossy();
+        let contents = fs::read(from).map_err(EndpointError::io(from))?;
+        let to = place.put(&name, &contents).await?;
+        Ok(entry.insert(to).clone())
     }
 }
 
@@ -89,6 +93,18 @@ struct Made {
 }
 
 impl Source {
+    pub(super) fn new(pki: Arc<Pki>, run_dir: Arc<RunDir>) -> Self {
+        Self {
+            pki,
+            _run_dir: run_dir,
+        }
+    }
+
+    /// The name that its certificates are for.
+    pub(super) fn host(&self) -> &str {
+        self.pki.endpoint().as_str()
+    }
+
     /// Makes a leaf ahead of its delivery, which then tells what went wrong.
     pub(super) async fn make_ahead(&self, leaf: Leaf) {
         let _ = self.make(leaf).await;

@@ -3,55 +3,70 @@
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
-/// A place in a server's log.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct LogMark(u64);
+use super::EndpointError;
 
-/// A server's log.
+/// A place in a server's log, in bytes.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct LogMark(pub(super) u64);
+
+/// A server's log. The server writes each line before it goes on, so what it
+/// has done stands in it.
+pub(super) trait Log: Sync {
+    /// The log's end as it stands.
+    fn mark(&self) -> impl Future<Output = Result<LogMark, EndpointError>> + Send;
+
+    /// What was written since.
+    fn since(&self, mark: LogMark) -> impl Future<Output = Result<String, EndpointError>> + Send;
+
+    /// The last lines, joined for an error message.
+    fn tail(&self) -> impl Future<Output = String> + Send {
+        async {
+            let whole = self.since(LogMark(0)).await.unwrap_or_default();
+            let mut lines: Vec<_> = whole.lines().rev().take(5).collect();
+            lines.reverse();
+            lines.join(" | ")
+        }
+    }
+}
+
+/// A log in a file of this machine.
 #[derive(Clone, Debug)]
-pub(super) struct ServerLog {
+pub(super) struct FileLog {
     path: PathBuf,
 }
 
-impl ServerLog {
+impl FileLog {
     /// Makes an empty log.
-    pub(super) fn create(path: PathBuf) -> io::Result<Self> {
-        File::create_new(&path)?;
+    pub(super) fn create(path: PathBuf) -> Result<Self, EndpointError> {
+        File::create_new(&path).map_err(EndpointError::io(&path))?;
         Ok(Self { path })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The file, for a server to append to.
-    pub(super) fn writer(&self) -> io::Result<File> {
-        File::options().append(true).open(&self.path)
+    pub(super) fn writer(&self) -> Result<File, EndpointError> {
+        (File::options().append(true).open(&self.path)).map_err(EndpointError::io(&self.path))
     }
 
-    /// The log's end as it stands.
-    pub(super) fn mark(&self) -> io::Result<LogMark> {
-        Ok(LogMark(self.path.metadata()?.len()))
-    }
-
-    /// What was written since.
-    pub(super) fn since(&self, mark: LogMark) -> io::Result<String> {
+    fn read(&self, mark: LogMark) -> io::Result<String> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(mark.0))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
 
-    /// The last lines, joined for an error message.
-    pub(super) fn tail(&self) -> String {
-        let whole = self.since(LogMark(0)).unwrap_or_default();
-        let mut lines: Vec<_> = whole.lines().rev().take(5).collect();
-        lines.reverse();
-        lines.join(" | ")
+impl Log for FileLog {
+    async fn mark(&self) -> Result<LogMark, EndpointError> {
+        let length = self.path.metadata().map(|file| file.len());
+        length.map(LogMark).map_err(EndpointError::io(&self.path))
+    }
+
+    async fn since(&self, mark: LogMark) -> Result<String, EndpointError> {
+        self.read(mark).map_err(EndpointError::io(&self.path))
     }
 }
 
@@ -113,15 +128,15 @@ mod tests {
         assert_eq!(refusal(log).as_deref(), expected);
     }
 
-    #[test]
-    fn a_mark_parts_old_from_new() {
+    #[tokio::test]
+    async fn a_mark_parts_old_from_new() {
         use std::io::Write;
         let folder = tempfile::tempdir().unwrap();
-        let log = ServerLog::create(folder.path().join("log")).unwrap();
+        let log = FileLog::create(folder.path().join("log")).unwrap();
         writeln!(log.writer().unwrap(), "old").unwrap();
-        let mark = log.mark().unwrap();
+        let mark = log.mark().await.unwrap();
         writeln!(log.writer().unwrap(), "new").unwrap();
-        assert_eq!(log.since(mark).unwrap(), "new\n");
-        assert_eq!(log.tail(), "old | new");
+        assert_eq!(log.since(mark).await.unwrap(), "new\n");
+        assert_eq!(log.tail().await, "old | new");
     }
 }

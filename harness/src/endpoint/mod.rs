@@ -3,10 +3,12 @@
 mod admin;
 mod bootstrap;
 mod embedded;
+mod emulated;
 mod error;
 mod folder;
 mod keys;
 mod log;
+mod place;
 pub(crate) mod postmaster;
 mod probe;
 mod sanity;
@@ -16,7 +18,8 @@ mod switch;
 use std::net::SocketAddr;
 
 pub use bootstrap::Master;
-pub use embedded::{Embedded, Options};
+pub use embedded::embedded;
+pub use emulated::Options;
 pub use error::EndpointError;
 pub use log::LogMark;
 

@@ -13,7 +13,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{EndpointError, folder::Layout, log::ServerLog, postmaster};
+use super::{EndpointError, folder::Layout, log::FileLog, postmaster};
 use crate::engine::{Account, Program};
 
 /// How long a fast shutdown may take: its checkpoint writes a small cluster.
@@ -35,11 +35,11 @@ impl Server {
         program: &Program,
         account: &Account,
         layout: &Layout,
-        log: &ServerLog,
+        log: &FileLog,
         port: u16,
     ) -> Result<Self, EndpointError> {
         let path = program.postgres();
-        let stderr = log.writer().map_err(EndpointError::io(log.path()))?;
+        let stderr = log.writer()?;
         let mut command = account.command(&path);
         let child = command
             .env("OPENSSL_CONF", &layout.openssl_conf)

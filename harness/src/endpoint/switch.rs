@@ -20,7 +20,7 @@ use std::{
 use super::{
     EndpointError,
     admin::{Session, quoted},
-    log::{LogMark, ServerLog, refusal},
+    log::{Log, LogMark, refusal},
     probe::{Expected, Seen, probe},
 };
 use crate::policy::HbaLine;
@@ -37,21 +37,21 @@ const POLL: Duration = Duration::from_millis(1);
 const GENERATION: &str = "rds_tls.generation";
 
 /// Everything that a switch writes.
-pub(super) struct Switch<'a> {
+pub(super) struct Switch<'a, L> {
     pub(super) address: SocketAddr,
     pub(super) hba_file: &'a Path,
     pub(super) hba: &'a [HbaLine],
     pub(super) settings: &'a [(&'static str, String)],
     /// Never used before on this server.
     pub(super) generation: u64,
-    pub(super) log: &'a ServerLog,
+    pub(super) log: &'a L,
     pub(super) expected: Expected<'a>,
 }
 
-impl Switch<'_> {
+impl<L: Log> Switch<'_, L> {
     /// Writes, reloads and probes; gives what the last probe saw.
     pub(super) async fn make(&self, session: &Session) -> Result<Seen, EndpointError> {
-        let mark = self.log.mark().map_err(self.log_error())?;
+        let mark = self.log.mark().await?;
         session.run("write a policy", &self.statements()).await?;
         let reload = ["SELECT pg_reload_conf()".to_owned()];
         session.run("reload", &reload).await?;
@@ -90,7 +90,7 @@ impl Switch<'_> {
             if shown == generation {
                 return Ok(());
             }
-            self.check_log(mark)?;
+            self.check_log(mark).await?;
             if reloaded.elapsed() > PATIENCE {
                 return Err(EndpointError::NotShown {
                     expected: format!("generation {}", self.generation),
@@ -112,7 +112,7 @@ impl Switch<'_> {
                     .map_err(io::Error::from)
                     .and_then(|probed| probed);
             // After the probe: by then the postmaster is done with the reload.
-            self.check_log(mark)?;
+            self.check_log(mark).await?;
             let seen = probed.map_err(|error| EndpointError::Unreachable {
                 address,
                 why: error.to_string(),
@@ -131,9 +131,8 @@ impl Switch<'_> {
         }
     }
 
-    fn check_log(&self, mark: LogMark) -> Result<(), EndpointError> {
-        let log = self.log.since(mark).map_err(self.log_error())?;
-        match refusal(&log) {
+    async fn check_log(&self, mark: LogMark) -> Result<(), EndpointError> {
+        match refusal(&self.log.since(mark).await?) {
             Some(log) => Err(EndpointError::ReloadRefused { log }),
             None => Ok(()),
         }
@@ -167,10 +166,6 @@ impl Switch<'_> {
         Err(EndpointError::Hba(format!(
             "it has {read}, written was {written}"
         )))
-    }
-
-    fn log_error(&self) -> impl FnOnce(io::Error) -> EndpointError {
-        EndpointError::io(self.log.path())
     }
 }
 
