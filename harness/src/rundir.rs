@@ -139,6 +139,16 @@ fn is_abandoned(path: &Path) -> bool {
     name.starts_with(PREFIX) && lock_is_free(&path.join(LOCK))
 }
 
+/// Whether the run of a folder may be alive: it is unless the folder is gone or
+/// its lock is free. What can't be looked at may.
+#[cfg(feature = "container")]
+pub(crate) fn may_be_alive(run: &Path) -> bool {
+    match run.try_exists() {
+        Ok(there) => there && !lock_is_free(&run.join(LOCK)),
+        Err(_) => true,
+    }
+}
+
 fn lock_is_free(lock: &Path) -> bool {
     match File::open(lock).map(|file| file.try_lock()) {
         Ok(Ok(())) => true,

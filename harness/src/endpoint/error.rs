@@ -10,6 +10,10 @@ pub enum EndpointError {
     /// No server program, or no cluster.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// No container.
+    #[cfg(feature = "container")]
+    #[error(transparent)]
+    Container(#[from] super::container::ContainerError),
     /// Keys or certificates could not be made.
     #[error("the server's certificate: {0}")]
     Certificates(#[from] certs_gen::Error),

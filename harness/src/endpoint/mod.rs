@@ -2,6 +2,8 @@
 
 mod admin;
 mod bootstrap;
+#[cfg(feature = "container")]
+mod container;
 mod embedded;
 mod emulated;
 mod error;
@@ -18,6 +20,8 @@ mod switch;
 use std::net::SocketAddr;
 
 pub use bootstrap::Master;
+#[cfg(feature = "container")]
+pub use container::{ContainerError, Daemon, Image, ImageName, container};
 pub use embedded::embedded;
 pub use emulated::Options;
 pub use error::EndpointError;

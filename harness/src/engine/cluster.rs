@@ -139,7 +139,7 @@ fn populate(program: &Program, account: &Account, data: &Path) -> Result<(), Eng
         .map_err(EngineError::io(&path))?;
     if let Some(mut stdin) = server.stdin.take() {
         // A server that died early says why on stderr.
-        let _ = stdin.write_all(statements().as_bytes());
+        let _ = stdin.write_all(roles().as_bytes());
     }
     let output = server.wait_with_output().map_err(EngineError::io(&path))?;
     // It goes on after an error, and ends well.
@@ -148,8 +148,9 @@ fn populate(program: &Program, account: &Account, data: &Path) -> Result<(), Eng
     })
 }
 
-/// A statement a line, as single-user mode reads them.
-fn statements() -> String {
+/// The roles and databases of RDS, without passwords: a statement a line, as
+/// single-user mode reads them.
+pub(crate) fn roles() -> String {
     format!(
         "CREATE ROLE rds_superuser;\n\
          GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;\n\

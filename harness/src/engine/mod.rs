@@ -11,6 +11,8 @@ mod version;
 
 pub use account::Account;
 pub use cache::Cache;
+#[cfg(feature = "container")]
+pub(crate) use cluster::roles;
 pub(crate) use cluster::write_private;
 pub use cluster::{ADMIN, MASTER, RESERVED_DATABASE, STRANGER, copy_template, template};
 pub use error::EngineError;

@@ -1,0 +1,116 @@
+//! What holds on this machine alone: processes and files.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use harness::{endpoint::EndpointError, policy::Policy, rundir::sweep};
+use secrecy::ExposeSecret;
+
+use crate::place::{Place, start, stop, waiting_run};
+
+pub async fn a_key_that_others_may_read_is_refused(place: Place) {
+    let (mut server, run_dir) = start(&place).await;
+    let key = find(run_dir.path(), "tls").join("server-rsa2048.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let error = server.apply(&Policy::default()).await.unwrap_err();
+    assert!(
+        matches!(&error, EndpointError::ReloadRefused { log } if log.contains("server-rsa2048.key")),
+        "{error}"
+    );
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    server.apply(&Policy::default()).await.unwrap();
+    stop(server, run_dir).await;
+}
+
+pub async fn a_dead_server_is_an_error(place: Place) {
+    let (mut server, run_dir) = start(&place).await;
+    let pid_file = fs::read_to_string(find(run_dir.path(), "postmaster.pid")).unwrap();
+    let pid = pid_file.lines().next().unwrap();
+    let status = Command::new("kill").args(["-KILL", pid]).status().unwrap();
+    assert!(status.success());
+    let error = server.apply(&Policy::default()).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            EndpointError::Unreachable { .. } | EndpointError::Statement { .. }
+        ),
+        "{error}"
+    );
+    server.sanity().await.unwrap_err();
+    stop(server, run_dir).await;
+}
+
+pub async fn no_secret_is_logged_and_nothing_stays(place: Place) {
+    let (server, run_dir) = start(&place).await;
+    let secret = server.facts().master.password.clone();
+    let log = fs::read_to_string(find(run_dir.path(), "server.log")).unwrap();
+    assert!(!log.is_empty() && !log.contains(secret.expose_secret()));
+    assert!(!log.contains("SCRAM-SHA-256$"));
+
+    let data = cluster(run_dir.path());
+    assert_eq!(servers_of(&data), 1);
+    let path = run_dir.path().to_owned();
+    // Without shutdown: dropping does it too.
+    drop(server);
+    assert_eq!(servers_of(&data), 0);
+    assert!(!data.parent().unwrap().exists());
+    drop(run_dir);
+    assert!(!path.exists());
+}
+
+pub async fn what_a_killed_run_left_is_swept(place: Place) {
+    let temp = tempfile::tempdir().unwrap();
+    fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    let (mut run, folder) = waiting_run(&place, temp.path());
+    let data = cluster(Path::new(&folder));
+    assert_eq!(sweep(temp.path()), 0, "the run lives");
+    assert_eq!(servers_of(&data), 1);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!(servers_of(&data), 1, "the server outlives its run");
+
+    assert_eq!(sweep(temp.path()), 1);
+    assert_eq!(servers_of(&data), 0);
+    assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
+}
+
+/// The cluster in a run's folder.
+fn cluster(run: &Path) -> PathBuf {
+    find(run, "postgresql.auto.conf")
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+/// The file of that name beneath a folder.
+fn find(folder: &Path, name: &str) -> PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            if entry.file_name() == name {
+                return entry.path();
+            }
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    panic!("no {name} beneath {}", folder.display());
+}
+
+/// How many live processes were started with the folder for an argument.
+fn servers_of(data: &Path) -> usize {
+    let listed = Command::new("ps")
+        .args(["-eww", "-o", "stat=,args="])
+        .output()
+        .unwrap();
+    let wanted = format!("-D {} ", data.display());
+    String::from_utf8_lossy(&listed.stdout)
+        .lines()
+        .filter(|line| line.contains(&wanted) && !line.starts_with('Z'))
+        .count()
+}
