@@ -37,7 +37,8 @@ pub struct Negotiation {
     answers_due: usize,
     /// The version of TLS that the server chose.
     settled: Option<TlsVersion>,
-    closed: bool,
+    /// Who ended it first.
+    closed: Option<Side>,
 }
 
 /// Where one side's stream stands.
@@ -84,7 +85,7 @@ impl Default for Negotiation {
             server: reader(Side::Server),
             answers_due: 0,
             settled: None,
-            closed: false,
+            closed: None,
         }
     }
 }
@@ -153,8 +154,8 @@ impl Negotiation {
 
     /// Notes that a side ended its stream, if it is the first to do so.
     pub fn closed(&mut self, by: Side) {
-        if !self.closed {
-            self.closed = true;
+        if self.closed.is_none() {
+            self.closed = Some(by);
             self.note(Event::Closed { by });
         }
     }
@@ -217,7 +218,9 @@ impl Negotiation {
                 }
                 Ok(Some(unit))
             }
-            Phase::Tls if !self.client_has_gone_on() => Err(Garbled("nothing before ClientHello")),
+            Phase::Tls if !self.client_has_gone_on() && !self.client_has_left() => {
+                Err(Garbled("nothing before ClientHello"))
+            }
             Phase::Tls => self.record(Side::Server, unread),
             Phase::Done => Ok(None),
         }
@@ -263,6 +266,12 @@ impl Negotiation {
     /// deceived (CVE-2021-23222).
     fn client_has_gone_on(&self) -> bool {
         self.client.phase != Phase::Opening || !self.client.unread.is_empty()
+    }
+
+    /// Whether the client hung up: there is nobody left to deceive, and a server
+    /// may say so by an alert (OpenSSL 3.6: `decode_error`).
+    fn client_has_left(&self) -> bool {
+        self.closed == Some(Side::Client)
     }
 
     fn record(&mut self, from: Side, unread: &[u8]) -> Parsed<()> {

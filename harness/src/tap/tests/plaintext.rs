@@ -143,3 +143,28 @@ fn long_values_are_cut() {
     };
     assert_eq!(parameters[0].1, format!("{}…", "é".repeat(512)));
 }
+
+#[test]
+fn what_a_server_says_to_a_client_that_has_left_is_seen_but_is_no_word() {
+    let mut negotiation = Negotiation::default();
+    negotiation.read(Side::Client, &SSL_REQUEST);
+    negotiation.read(Side::Server, b"S");
+    negotiation.closed(Side::Client);
+    negotiation.read(Side::Server, &record(21, &[2, 50]));
+    let events = negotiation.events().to_vec();
+    assert_eq!(
+        events[2..],
+        [
+            Event::Closed { by: Side::Client },
+            Event::Alert {
+                from: Side::Server,
+                fatal: true,
+                description: "decode_error".to_owned(),
+            }
+        ]
+    );
+    let transcript = Transcript {
+        connections: vec![events],
+    };
+    assert_eq!(transcript.wire().to_string(), "sslrequest S");
+}
