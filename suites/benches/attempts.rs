@@ -17,7 +17,7 @@ use harness::{
     suite::{Cell, Data},
 };
 use secrecy::ExposeSecret;
-use suites::{Setup, Workers, data, locate};
+use suites::{Backend, Setup, Workers, data};
 
 /// Attempts of each driver that are timed.
 const ATTEMPTS: usize = 600;
@@ -61,12 +61,12 @@ type Figure = (String, f64, &'static str);
 
 async fn measure() -> anyhow::Result<Vec<Figure>> {
     let data = data::load(None)?;
-    let version = locate(None).await?;
+    let engine = Backend::Embedded.engine(None).await?;
     let setup = Setup::new(&Workers::of(&data, None), Options::default())?;
     // The first start makes the template cluster, if there is none yet.
-    setup.endpoint(version).await?.shutdown().await?;
+    setup.endpoint(&engine).await?.shutdown().await?;
     let started = Instant::now();
-    let mut endpoint = setup.endpoint(version).await?;
+    let mut endpoint = setup.endpoint(&engine).await?;
     let mut figures = vec![figure("embedded.start", millis(started.elapsed()), "ms")];
 
     figures.push(figure(
@@ -79,7 +79,7 @@ async fn measure() -> anyhow::Result<Vec<Figure>> {
         figures.push(figure("pgbench.rate", rate, "connections/s"));
     }
     for (name, id) in DRIVERS {
-        let rate = attempts(&setup, &mut *endpoint, &data, id, version.major).await?;
+        let rate = attempts(&setup, &mut *endpoint, &data, id, engine.version().major).await?;
         figures.push(figure(&format!("{name}.rate"), rate, "attempts/s"));
         if let Some(pgbench) = pgbench {
             figures.push(figure(

@@ -11,7 +11,7 @@ use harness::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Failure, ground::Ground, setup::locate};
+use crate::{Backend, Engine, Failure, ground::Ground};
 
 /// A PostgreSQL on 127.0.0.1 whose TLS behaves like RDS's, until it is stopped
 /// or dropped.
@@ -41,6 +41,8 @@ pub struct Emulator {
 /// where nothing is said.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
+    found: Option<Engine>,
+    backend: Backend,
     engine: Option<Version>,
     host: Option<String>,
     port: Option<u16>,
@@ -121,7 +123,21 @@ impl Emulator {
 }
 
 impl Builder {
-    /// The version of PostgreSQL, downloaded where it isn't installed.
+    /// Where it runs; [`Backend::Auto`] where nothing is said.
+    #[must_use]
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// An engine that was found already, instead of a backend and a version.
+    #[must_use]
+    pub fn on(mut self, engine: Engine) -> Self {
+        self.found = Some(engine);
+        self
+    }
+
+    /// The version of PostgreSQL, pulled or downloaded where it isn't installed.
     #[must_use]
     pub fn engine(mut self, version: Version) -> Self {
         self.engine = Some(version);
@@ -198,9 +214,12 @@ impl Builder {
     /// Usage, when the engine can't be had or a name is wrong; else when the
     /// server does not start or does not show what it is to be like.
     pub async fn start(self) -> Result<Emulator, Failure> {
-        let version = locate(self.engine).await?;
+        let engine = match self.found {
+            Some(engine) => engine,
+            None => self.backend.engine(self.engine).await?,
+        };
         let ground = Ground::new(self.host.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
-        let endpoint = ground.endpoint(version, self.port, self.master).await;
+        let endpoint = ground.endpoint(&engine, self.port, self.master).await;
         let mut emulator = Emulator {
             endpoint: endpoint.map_err(Failure::CouldNot)?,
             ground,

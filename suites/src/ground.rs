@@ -12,13 +12,12 @@ use anyhow::{Context, anyhow};
 use certs_gen::{EndpointName, Pki};
 use harness::{
     endpoint::{self, Endpoint, Facts, Master},
-    engine::Version,
     rundir::RunDir,
     suite::Trust,
 };
 use secrecy::ExposeSecret;
 
-use crate::{Failure, data};
+use crate::{Failure, backend::Engine, data};
 
 /// A folder of the run, and the keys of one endpoint's name.
 pub struct Ground {
@@ -48,14 +47,14 @@ impl Ground {
         self.run_dir.path()
     }
 
-    /// Starts a server of a version, on a port of 127.0.0.1 and for a master
+    /// Starts a server, on a port of 127.0.0.1 and for a master
     /// user where somebody cares.
     ///
     /// # Errors
     /// When it doesn't start or doesn't show RDS's defaults.
     pub async fn endpoint(
         &self,
-        version: Version,
+        engine: &Engine,
         port: Option<u16>,
         master: Master,
     ) -> anyhow::Result<Box<dyn Endpoint>> {
@@ -66,7 +65,11 @@ impl Ground {
             port,
             master,
         };
-        Ok(endpoint::embedded(Some(version), options).await?)
+        Ok(match engine {
+            Engine::Embedded(version) => endpoint::embedded(Some(*version), options).await?,
+            #[cfg(feature = "container")]
+            Engine::Container(image) => endpoint::container(image, options).await?,
+        })
     }
 
     /// Where trust anchors are.

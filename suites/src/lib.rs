@@ -1,13 +1,15 @@
 //! What is checked, as data, and the set-up that the programs of this crate
 //! share: the command `rds-tls`, the tests and the benchmark.
 
+mod backend;
 pub mod data;
 mod emulator;
 mod ground;
 mod setup;
 mod stop;
 
+pub use backend::{Backend, Chosen, Engine};
 pub use emulator::{Builder, Emulator};
 pub use ground::Ground;
-pub use setup::{Failure, Setup, Workers, engine_at_hand, locate};
+pub use setup::{Failure, Setup, Workers};
 pub use stop::Stop;

@@ -16,12 +16,11 @@ use harness::{
         worker::{Limits, Pool, WorkerCommand},
     },
     endpoint::{Endpoint, Master},
-    engine::{self, Account, Cache, NEWEST, Version},
     run::{self, Event, Runner, Sink, Summary},
     suite::{Data, Plan, Profile},
 };
 
-use crate::{data, ground::Ground, stop::Stop};
+use crate::{backend::Engine, data, ground::Ground, stop::Stop};
 
 /// Why a run could not be made, by whose turn it is.
 #[derive(Debug, thiserror::Error)]
@@ -91,29 +90,6 @@ impl<'a> Workers<'a> {
     }
 }
 
-/// The version that an engine request comes to, downloading it where it must.
-///
-/// # Errors
-/// Usage, when it can't be had.
-pub async fn locate(request: Option<Version>) -> Result<Version, Failure> {
-    let account = Account::for_servers().map_err(|e| Failure::Usage(e.into()))?;
-    let cache = Cache::open(&account).map_err(|e| Failure::Usage(e.into()))?;
-    let program = engine::locate(request, &cache).await;
-    Ok(program.map_err(|e| Failure::Usage(e.into()))?.version)
-}
-
-/// The version that [`locate`] would take, without starting or fetching
-/// anything.
-#[must_use]
-pub fn engine_at_hand(request: Option<Version>) -> Version {
-    request
-        .or_else(engine::newest_installed)
-        .unwrap_or(Version {
-            major: NEWEST,
-            minor: None,
-        })
-}
-
 impl Setup {
     /// Makes the run's folder, and knows where its drivers are.
     ///
@@ -144,31 +120,31 @@ impl Setup {
         })
     }
 
-    /// Starts a server of a version.
+    /// Starts a server.
     ///
     /// # Errors
     /// When it doesn't start or doesn't show RDS's defaults.
-    pub async fn endpoint(&self, version: Version) -> anyhow::Result<Box<dyn Endpoint>> {
-        self.ground.endpoint(version, None, Master::default()).await
+    pub async fn endpoint(&self, engine: &Engine) -> anyhow::Result<Box<dyn Endpoint>> {
+        self.ground.endpoint(engine, None, Master::default()).await
     }
 
     /// Plays a plan, each engine's cells against a server of its own.
-    pub async fn play(&self, plan: &Plan, engines: &[Version], sink: &mut dyn Sink) -> Summary {
+    pub async fn play(&self, plan: &Plan, engines: &[Engine], sink: &mut dyn Sink) -> Summary {
         let started = Instant::now();
         let mut summary = Summary::default();
-        for version in engines {
+        for engine in engines {
             let cells: Vec<_> = (plan.cells.iter())
-                .filter(|cell| cell.major == version.major)
+                .filter(|cell| cell.major == engine.version().major)
                 .cloned()
                 .collect();
-            let outcome = match self.endpoint(*version).await {
+            let outcome = match self.endpoint(engine).await {
                 Ok(mut endpoint) => {
                     let run = self.runner.run(&mut *endpoint, &cells, sink, &mut summary);
                     run.await;
                     endpoint.shutdown().await.map_err(anyhow::Error::from)
                 }
                 Err(error) => {
-                    let why = format!("PostgreSQL {version} can't be had: {error:#}");
+                    let why = format!("PostgreSQL {engine} can't be had: {error:#}");
                     for result in run::broken(&cells, &why) {
                         summary.count(&result);
                         sink.event(&Event::CellJudged(&result));

@@ -21,7 +21,7 @@ use harness::{
     suite::{Claims, Data, Plan, Selection},
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use suites::{Setup, Workers, data, engine_at_hand, locate};
+use suites::{Backend, Chosen, Engine, Setup, Workers, data};
 
 type Results = Arc<OnceLock<HashMap<String, CellResult>>>;
 
@@ -39,14 +39,28 @@ fn main() -> ExitCode {
 fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
     let data = data::load(None)?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let engines = runtime.block_on(engines(args.list))?;
-    let majors: Vec<u16> = engines.iter().map(|engine| engine.major).collect();
+    let backend = Backend::from_environment()?;
+    let requests = requests()?;
+    if args.list {
+        let majors = match requests.as_slice() {
+            [] => vec![runtime.block_on(backend.at_hand()).major],
+            some => some.iter().map(|version| version.major).collect(),
+        };
+        let plan = Plan::new(&data, &majors, &Selection::default())?;
+        let trials = trials(&plan, &data, &Results::default());
+        return Ok(libtest_mimic::run(args, trials).exit_code());
+    }
+    let Chosen { engines, note } = runtime.block_on(backend.engines(&requests))?;
+    if let Some(note) = note {
+        eprintln!("{note}");
+    }
+    let majors: Vec<u16> = engines
+        .iter()
+        .map(|engine| engine.version().major)
+        .collect();
     let mut plan = Plan::new(&data, &majors, &Selection::default())?;
     let results = Results::default();
     let trials = trials(&plan, &data, &results);
-    if args.list {
-        return Ok(libtest_mimic::run(args, trials).exit_code());
-    }
     let mut selected = trials.iter().map(|trial| !args.is_filtered_out(trial));
     plan.cells.retain(|_| selected.next() == Some(true));
     drop(selected);
@@ -59,36 +73,20 @@ fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(interrupted.map_or(conclusion.exit_code(), ExitCode::from))
 }
 
-async fn engines(list: bool) -> anyhow::Result<Vec<Version>> {
-    let requests: Vec<Version> = match env::var("RDS_TLS_ENGINE") {
+fn requests() -> anyhow::Result<Vec<Version>> {
+    match env::var("RDS_TLS_ENGINE") {
         Ok(names) if !names.is_empty() => (names.split(','))
             .map(str::parse)
             .collect::<Result<_, _>>()
-            .with_context(|| format!("RDS_TLS_ENGINE is «{names}»"))?,
-        _ => Vec::new(),
-    };
-    if list {
-        let none = [engine_at_hand(None)];
-        return Ok(if requests.is_empty() {
-            none.into()
-        } else {
-            requests
-        });
+            .with_context(|| format!("RDS_TLS_ENGINE is «{names}»")),
+        _ => Ok(Vec::new()),
     }
-    let mut engines = Vec::new();
-    for request in requests {
-        engines.push(locate(Some(request)).await?);
-    }
-    if engines.is_empty() {
-        engines.push(locate(None).await?);
-    }
-    Ok(engines)
 }
 
 async fn play(
     data: &Data,
     plan: &Plan,
-    engines: &[Version],
+    engines: &[Engine],
     results: &Results,
 ) -> anyhow::Result<Option<u8>> {
     let setup = Setup::new(&Workers::of(data, None), Options::default())?;

@@ -13,23 +13,23 @@ use harness::{
     suite::{Plan, Selection},
 };
 use secrecy::ExposeSecret;
-use suites::{Setup, Workers, data, locate};
+use suites::{Backend, Setup, Workers, data};
 
 #[tokio::test]
 async fn passwords_stay_on_the_workers_standard_input() {
     let data = data::load(None).unwrap();
-    let version = locate(None).await.unwrap();
+    let engine = Backend::Embedded.engine(None).await.unwrap();
     let selection = Selection {
         suites: vec!["connection-string".to_owned(), "force_ssl".to_owned()],
         ..Selection::default()
     };
-    let plan = Plan::new(&data, &[version.major], &selection).unwrap();
+    let plan = Plan::new(&data, &[engine.version().major], &selection).unwrap();
     let workers = Workers {
         program: Some(env!("CARGO_BIN_EXE_rds-tls").as_ref()),
         ..Workers::of(&data, None)
     };
     let setup = Setup::new(&workers, Options::default()).unwrap();
-    let mut endpoint = setup.endpoint(version).await.unwrap();
+    let mut endpoint = setup.endpoint(&engine).await.unwrap();
     let facts = endpoint.facts().clone();
     let secrets = [&facts.master, &facts.stranger].map(|login| login.password.expose_secret());
 

@@ -7,25 +7,23 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use clap::ValueEnum;
 use harness::{
     engine::Version,
     report::{Console, Json},
     run::{Event, Options, Sink},
     suite::Data,
 };
-use suites::{Failure, Setup, Workers, locate};
+use suites::{Failure, Setup, Workers};
 
-use super::Select;
+use super::{Select, Where, runtime};
 
 /// What to play, and where its results go.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where PostgreSQL runs
-    #[arg(long, value_enum, default_value_t = Backend::Auto)]
-    backend: Backend,
-    /// PostgreSQL versions, as 17 or 17.6, each downloaded where it isn't
-    /// installed; the newest installed without
+    #[command(flatten)]
+    place: Where,
+    /// PostgreSQL versions, as 17 or 17.6, each pulled or downloaded where it
+    /// isn't here; the newest that is here without
     #[arg(long, value_name = "VERSION", value_delimiter = ',')]
     engine: Vec<Version>,
     /// Where to write the run as JSON; `-` is standard output
@@ -41,36 +39,22 @@ pub struct Args {
     select: Select,
 }
 
-/// Where PostgreSQL runs.
-#[derive(Clone, Copy, ValueEnum)]
-enum Backend {
-    /// What is at hand
-    Auto,
-    /// A server program on this machine
-    Embedded,
-}
-
 /// Plays the selected cells.
 pub fn run(args: &Args) -> Result<u8, Failure> {
     let data = args.select.data()?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|e| Failure::CouldNot(e.into()))?;
-    runtime.block_on(check(args, &data))
+    runtime()?.block_on(check(args, &data))
 }
 
 async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
     // A selection that is wrong on any engine is told before one is fetched.
     args.select.plan(data, &[])?;
     let mut sinks = sinks(args, data).map_err(Failure::Usage)?;
-    let engines = engines(args).await?;
+    let engines = args.place.engines(&args.engine).await?;
     let plan = args.select.plan(data, &engines)?;
     if plan.cells.is_empty() {
         return Err(Failure::Usage(anyhow!(
             "no cell is selected; see `rds-tls list` for their ids"
         )));
-    }
-    match args.backend {
-        // The container endpoint is the other that `auto` will choose from.
-        Backend::Auto | Backend::Embedded => {}
     }
     let options = Options {
         concurrency: args.jobs,
@@ -88,24 +72,6 @@ async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
         return Err(Failure::CouldNot(error));
     }
     Ok(interrupted.unwrap_or(summary.exit_code()))
-}
-
-async fn engines(args: &Args) -> Result<Vec<Version>, Failure> {
-    if args.engine.is_empty() {
-        return Ok(vec![locate(None).await?]);
-    }
-    let mut engines: Vec<Version> = Vec::new();
-    for request in &args.engine {
-        let version = locate(Some(*request)).await?;
-        if engines.iter().any(|known| known.major == version.major) {
-            return Err(Failure::Usage(anyhow!(
-                "--engine names PostgreSQL {} twice; a cell's id knows the major version alone",
-                version.major
-            )));
-        }
-        engines.push(version);
-    }
-    Ok(engines)
 }
 
 /// The console, and JSON where it is asked for. Whichever has standard output,

@@ -10,13 +10,15 @@ use harness::{
 };
 use suites::{Emulator, Failure, Stop};
 
-use super::print;
+use super::{Where, print, runtime};
 
 /// What the instance is to be like; RDS's defaults for its engine where nothing
 /// is said.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The PostgreSQL version, as 17 or 17.6; the newest installed without
+    #[command(flatten)]
+    place: Where,
+    /// The PostgreSQL version, as 17 or 17.6; the newest that is here without
     #[arg(long, value_name = "VERSION")]
     engine: Option<Version>,
     /// The name in the certificate; `localhost` for clients that verify the
@@ -65,8 +67,7 @@ enum Cert {
 
 /// Starts the instance, and stops it at SIGINT or SIGTERM.
 pub fn run(args: Args) -> Result<u8, Failure> {
-    let runtime = tokio::runtime::Runtime::new().map_err(|e| Failure::CouldNot(e.into()))?;
-    runtime.block_on(emulate(args))
+    runtime()?.block_on(emulate(args))
 }
 
 async fn emulate(args: Args) -> Result<u8, Failure> {
@@ -84,12 +85,13 @@ async fn emulate(args: Args) -> Result<u8, Failure> {
 }
 
 async fn start(args: Args) -> Result<Emulator, Failure> {
-    let mut builder = Emulator::builder().host(args.host).user(args.user);
+    let engine = args.place.engine(args.engine).await?;
+    let mut builder = Emulator::builder()
+        .host(args.host)
+        .user(args.user)
+        .on(engine);
     if let Some(file) = &args.password_file {
         builder = builder.password(password(file).map_err(Failure::Usage)?);
-    }
-    if let Some(engine) = args.engine {
-        builder = builder.engine(engine);
     }
     if let Some(port) = args.port {
         builder = builder.port(port);

@@ -12,15 +12,17 @@ use harness::{
     run::Options,
     suite::{Cell, Data},
 };
-use suites::{Failure, Setup, Workers, data, engine_at_hand, locate};
+use suites::{Engine, Failure, Setup, Workers, data};
 
-use super::print;
+use super::{Where, print, runtime};
 
 /// Which cell.
 #[derive(clap::Args)]
 pub struct Args {
     /// A cell's id, with or without its `@` and engine
     cell: String,
+    #[command(flatten)]
+    place: Where,
     /// Start a server under the cell's policy, and keep it up until Ctrl-C, so
     /// that the printed lines can be pasted
     #[arg(long)]
@@ -33,32 +35,31 @@ pub struct Args {
 /// Prints what a cell is about.
 pub fn run(args: &Args) -> Result<u8, Failure> {
     let data = data::load(args.suites_from.as_deref()).map_err(Failure::Usage)?;
-    let cell = find(&data, &args.cell).map_err(Failure::Usage)?;
+    let cell = find(&data, args).map_err(Failure::Usage)?;
     print(&explain(&data, &cell))?;
     if !args.serve {
         return print(&again(&cell, None));
     }
-    let runtime = tokio::runtime::Runtime::new().map_err(|e| Failure::CouldNot(e.into()))?;
     let workers = Workers::of(&data, args.suites_from.as_deref());
-    runtime.block_on(serve(&workers, &cell))
+    runtime()?.block_on(serve(&args.place, &workers, &cell))
 }
 
-async fn serve(workers: &Workers<'_>, cell: &Cell) -> Result<u8, Failure> {
-    let version = locate(Some(Version {
+async fn serve(place: &Where, workers: &Workers<'_>, cell: &Cell) -> Result<u8, Failure> {
+    let engine = place.engine(Some(Version {
         major: cell.major,
         minor: None,
     }));
-    let version = version.await?;
+    let engine = engine.await?;
     let setup = Setup::new(workers, Options::default())?;
     (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
-    let served = serve_until_stopped(&setup, version, cell).await;
+    let served = serve_until_stopped(&setup, &engine, cell).await;
     let closed = setup.close().await;
     served.and(closed).map_err(Failure::CouldNot)?;
     Ok(0)
 }
 
-async fn serve_until_stopped(setup: &Setup, version: Version, cell: &Cell) -> anyhow::Result<()> {
-    let mut endpoint = setup.endpoint(version).await?;
+async fn serve_until_stopped(setup: &Setup, engine: &Engine, cell: &Cell) -> anyhow::Result<()> {
+    let mut endpoint = setup.endpoint(engine).await?;
     let kept_up = async {
         endpoint.apply(&cell.case.policy()).await?;
         let facts = endpoint.facts();
@@ -72,7 +73,10 @@ async fn serve_until_stopped(setup: &Setup, version: Version, cell: &Cell) -> an
             files: &files,
         };
         let lines = again(cell, Some(&stage));
-        println!("up          PostgreSQL {version} at {}", facts.address);
+        println!(
+            "up          PostgreSQL {} ({}) at {}",
+            facts.engine, facts.kind, facts.address
+        );
         println!("password    export PGPASSFILE={}", pass_file.display());
         print!("{lines}");
         println!("until       Ctrl-C");
@@ -83,10 +87,11 @@ async fn serve_until_stopped(setup: &Setup, version: Version, cell: &Cell) -> an
     kept_up.and(endpoint.shutdown().await.map_err(Into::into))
 }
 
-fn find(data: &Data, id: &str) -> anyhow::Result<Cell> {
+fn find(data: &Data, args: &Args) -> anyhow::Result<Cell> {
+    let id = args.cell.as_str();
     let (case, major) = match id.split_once('@') {
         Some((case, major)) => (case, major.parse().unwrap_or(0)),
-        None => (id, engine_at_hand(None).major),
+        None => (id, args.place.at_hand()?.major),
     };
     let found = (data.cases.iter()).find(|known| known.id == case);
     if let Some(cell) = found.and_then(|case| case.at(major)) {

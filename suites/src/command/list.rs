@@ -1,14 +1,16 @@
 //! `rds-tls list`
 
 use harness::engine::Version;
-use suites::{Failure, engine_at_hand};
+use suites::Failure;
 
-use super::{Select, print};
+use super::{Select, Where, print};
 
 /// What to list.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The PostgreSQL version, as 17 or 17.6; the newest installed without
+    #[command(flatten)]
+    place: Where,
+    /// The PostgreSQL version, as 17 or 17.6; the newest that is here without
     #[arg(long, value_name = "VERSION")]
     engine: Option<Version>,
     #[command(flatten)]
@@ -18,7 +20,11 @@ pub struct Args {
 /// Prints a cell id a line.
 pub fn run(args: &Args) -> Result<u8, Failure> {
     let data = args.select.data()?;
-    let plan = args.select.plan(&data, &[engine_at_hand(args.engine)])?;
+    let engine = match args.engine {
+        Some(engine) => engine,
+        None => args.place.at_hand()?,
+    };
+    let plan = args.select.plan_for(&data, &[engine.major])?;
     let lines: String = (plan.cells.iter())
         .map(|cell| match cell.skip() {
             Some(why) => format!("{}  skip: {why}\n", cell.id),

@@ -9,12 +9,45 @@ pub mod tap;
 
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::Args;
 use harness::{
     engine::Version,
     suite::{Data, Plan, Selection},
 };
-use suites::{Failure, data};
+use suites::{Backend, Chosen, Engine, Failure, data};
+use tokio::runtime::Runtime;
+
+/// Where PostgreSQL runs.
+#[derive(Args)]
+pub struct Where {
+    /// Where PostgreSQL runs
+    #[arg(long, value_enum, env = "RDS_TLS_BACKEND", default_value_t = Backend::Auto)]
+    backend: Backend,
+}
+
+impl Where {
+    /// The newest that is here; starts nothing.
+    fn at_hand(&self) -> Result<Version, Failure> {
+        Ok(runtime()?.block_on(self.backend.at_hand()))
+    }
+
+    /// Finds one engine.
+    async fn engine(&self, request: Option<Version>) -> Result<Engine, Failure> {
+        let engines = self.engines(request.as_slice()).await?;
+        (engines.into_iter().next())
+            .ok_or_else(|| Failure::CouldNot(anyhow!("no engine was found")))
+    }
+
+    /// Finds the engines, and tells which backend was chosen where it was.
+    async fn engines(&self, requests: &[Version]) -> Result<Vec<Engine>, Failure> {
+        let Chosen { engines, note } = self.backend.engines(requests).await?;
+        if let Some(note) = note {
+            eprintln!("rds-tls: {note}");
+        }
+        Ok(engines)
+    }
+}
 
 /// Which cells of which suites.
 #[derive(Args)]
@@ -41,15 +74,23 @@ impl Select {
         data::load(self.folder()).map_err(Failure::Usage)
     }
 
-    fn plan(&self, data: &Data, engines: &[Version]) -> Result<Plan, Failure> {
+    fn plan(&self, data: &Data, engines: &[Engine]) -> Result<Plan, Failure> {
+        let majors: Vec<u16> = engines.iter().map(|e| e.version().major).collect();
+        self.plan_for(data, &majors)
+    }
+
+    fn plan_for(&self, data: &Data, majors: &[u16]) -> Result<Plan, Failure> {
         let selection = Selection {
             drivers: self.drivers.clone(),
             suites: self.suites.clone(),
             filters: self.filters.clone(),
         };
-        let majors: Vec<u16> = engines.iter().map(|engine| engine.major).collect();
-        Plan::new(data, &majors, &selection).map_err(|error| Failure::Usage(error.into()))
+        Plan::new(data, majors, &selection).map_err(|error| Failure::Usage(error.into()))
     }
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Runtime::new().map_err(|error| Failure::CouldNot(error.into()))
 }
 
 /// Writes to standard output; a reader that went away is no error.

@@ -11,7 +11,6 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use harness::{
     driver::Driver,
-    engine::Version,
     judge::Verdict,
     policy::{Leaf, Policy},
     run::{CellResult, Event, Options, Sink, Summary},
@@ -19,7 +18,7 @@ use harness::{
 };
 use planted::{Altered, Careless, Forgetful};
 use rstest::rstest;
-use suites::{Setup, Workers, data, locate};
+use suites::{Backend, Setup, Workers, data};
 
 /// A policy as another: what the server does instead of what it is told.
 type Alter = fn(&Policy) -> Policy;
@@ -269,12 +268,14 @@ async fn play(
     takes: impl Fn(&Cell) -> bool,
     plant: Plant,
 ) -> (Vec<Cell>, Vec<CellResult>, Summary) {
-    let version: Version = locate(None).await.unwrap();
+    let engine = Backend::Embedded.engine(None).await.unwrap();
     let selection = Selection {
         filters: filters.iter().map(|&part| part.to_owned()).collect(),
         ..Selection::default()
     };
-    let mut cells = Plan::new(data, &[version.major], &selection).unwrap().cells;
+    let mut cells = Plan::new(data, &[engine.version().major], &selection)
+        .unwrap()
+        .cells;
     cells.retain(takes);
     let workers = Workers {
         program: Some(env!("CARGO_BIN_EXE_rds-tls").as_ref()),
@@ -286,7 +287,7 @@ async fn play(
             *driver = wrap(Arc::clone(driver));
         }
     }
-    let mut endpoint = setup.endpoint(version).await.unwrap();
+    let mut endpoint = setup.endpoint(&engine).await.unwrap();
     if let Some(alter) = plant.server {
         endpoint = Box::new(Altered {
             inner: endpoint,

@@ -67,6 +67,14 @@ impl Daemon {
         name.get(&self.docker, request).await
     }
 
+    /// The newest image that is here.
+    ///
+    /// # Errors
+    /// When the daemon does not say, or the image does not say what it has.
+    pub async fn image_here(&self, name: &ImageName) -> Result<Option<Image>, ContainerError> {
+        name.newest_here(&self.docker).await
+    }
+
     /// Removes a container with its volumes; one that is gone is fine.
     pub(super) async fn remove(&self, name: &str) -> Result<(), ContainerError> {
         let options = RemoveContainerOptionsBuilder::new()

@@ -83,12 +83,7 @@ impl ImageName {
         docker: &Docker,
         request: Option<Version>,
     ) -> Result<Image, ContainerError> {
-        let majors = (OLDEST..=NEWEST).rev();
-        let tags: Vec<String> = match (&self.tag, request) {
-            (Some(tag), _) => vec![tag.clone()],
-            (None, Some(version)) => vec![version.to_string()],
-            (None, None) => majors.map(|major| major.to_string()).collect(),
-        };
+        let tags = self.tags(request);
         let image = match self.here(docker, &tags).await? {
             Some(image) => image,
             None => self.pulled(docker, &tags).await?,
@@ -102,6 +97,22 @@ impl ImageName {
                 })
             }
             _ => Ok(image),
+        }
+    }
+
+    pub(super) async fn newest_here(
+        &self,
+        docker: &Docker,
+    ) -> Result<Option<Image>, ContainerError> {
+        self.here(docker, &self.tags(None)).await
+    }
+
+    /// The tags that answer a request, the best first.
+    fn tags(&self, request: Option<Version>) -> Vec<String> {
+        match (&self.tag, request) {
+            (Some(tag), _) => vec![tag.clone()],
+            (None, Some(version)) => vec![version.to_string()],
+            (None, None) => (OLDEST..=NEWEST).rev().map(|v| v.to_string()).collect(),
         }
     }
 
