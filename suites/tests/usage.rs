@@ -36,6 +36,53 @@ fn a_wrong_option_is_named(#[case] arguments: &[&str], #[case] says: &str) {
     assert!(error.contains(says), "{error}");
 }
 
+#[cfg(feature = "container")]
+#[rstest]
+#[case::no_daemon(
+    &[("DOCKER_HOST", "unix:///no/such.sock")],
+    "no Docker daemon answers",
+)]
+#[case::another_machine(
+    &[("DOCKER_HOST", "tcp://192.0.2.1:2375")],
+    "DOCKER_HOST names another machine (tcp://192.0.2.1:2375)",
+)]
+fn without_a_daemon_a_container_cannot_be_had_and_auto_says_so(
+    #[case] environment: &[(&str, &str)],
+    #[case] says: &str,
+) {
+    let run = |backend| {
+        let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+            .args(["check", "--backend", backend])
+            .arg("connection-string/libpq/uri/disable")
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), error)
+    };
+    let (code, error) = run("container");
+    assert_eq!(code, Some(3), "{error}");
+    assert!(error.starts_with(&format!("rds-tls: {says}")), "{error}");
+    assert!(error.contains("`--backend embedded`"), "{error}");
+    let (code, error) = run("auto");
+    assert_eq!(code, Some(0), "{error}");
+    let note = format!("rds-tls: backend: embedded, since {says}");
+    assert!(error.starts_with(&note), "{error}");
+}
+
+#[test]
+fn a_backend_is_named_in_the_environment_too() {
+    let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+        .arg("check")
+        .env("RDS_TLS_BACKEND", "dokcer")
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("dokcer"), "{error}");
+    assert!(error.contains("auto, container, embedded"), "{error}");
+}
+
 #[rstest]
 #[case::key(
     "cases/sslmode.toml",

@@ -1,0 +1,237 @@
+//! A run in containers that is ended from outside tells what it has seen, and
+//! leaves nothing behind. Without a Docker daemon or an image, all of it is left
+//! out, counted and with the reason.
+
+#[path = "../guard/mod.rs"]
+mod guard;
+mod relay;
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{BufRead, BufReader, Read},
+    net::TcpListener,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{ChildStdout, Command, ExitCode, Stdio},
+    thread,
+    time::Duration,
+};
+
+use guard::Guard;
+use harness::endpoint::{Daemon, ImageName};
+use libtest_mimic::{Arguments, Completion, Trial};
+use nix::sys::signal::{Signal, kill};
+use relay::Relay;
+use tempfile::TempDir;
+use testcontainers::{
+    bollard::{
+        Docker,
+        query_parameters::{KillContainerOptionsBuilder, ListContainersOptionsBuilder},
+    },
+    core::client::docker_client_instance,
+};
+use tokio::runtime::Runtime;
+
+/// Long enough that a signal comes in its middle.
+const CELLS: &str = "sslmode";
+/// One cell.
+const CELL: &str = "connection-string/libpq/uri/disable";
+
+fn main() -> ExitCode {
+    let missing = Runtime::new().unwrap().block_on(missing());
+    let tests: [(&str, fn()); 7] = [
+        ("a_run_that_conforms_leaves_nothing", || conforms()),
+        ("sigint_ends_the_run_with_what_was_seen", || {
+            signal(Signal::SIGINT, 130);
+        }),
+        ("sigterm_ends_the_run_with_what_was_seen", || {
+            signal(Signal::SIGTERM, 143);
+        }),
+        ("what_a_killed_run_left_goes_at_the_next_start", || killed()),
+        (
+            "a_container_that_dies_in_the_middle_breaks_the_rest",
+            || {
+                container_dies();
+            },
+        ),
+        ("a_daemon_that_stops_in_the_middle_breaks_the_rest", || {
+            daemon_stops();
+        }),
+        ("a_port_in_use_is_told", || port_in_use()),
+    ];
+    let trials = tests.map(|(name, test)| {
+        let missing = missing.clone();
+        Trial::ignorable_test(name, move || {
+            if let Some(why) = missing {
+                return Ok(Completion::ignored_with(why));
+            }
+            test();
+            Ok(Completion::Completed)
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
+
+/// What keeps this machine from it.
+async fn missing() -> Option<String> {
+    let daemon = match Daemon::connect().await {
+        Ok(daemon) => daemon,
+        Err(error) => return Some(error.to_string()),
+    };
+    let image = daemon.image(&ImageName::from_environment(), None).await;
+    image.err().map(|error| error.to_string())
+}
+
+fn conforms() {
+    let temp = temp();
+    let output = command(&temp).arg(CELL).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("(container) as"), "{text}");
+    assert_nothing_left(&temp);
+}
+
+fn signal(signal: Signal, code: i32) {
+    let temp = temp();
+    let (mut run, mut out) = start(command(&temp).arg(CELLS));
+    let mut text = read_until(&mut out, "policy:");
+    thread::sleep(Duration::from_millis(300));
+    kill(run.pid(), signal).unwrap();
+    out.read_to_string(&mut text).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(code), "{text}");
+    let summary = text.lines().last().unwrap();
+    assert!(summary.contains("opened a socket"), "{text}");
+    assert!(
+        summary.contains(" 0 fail") && !summary.contains(" 0 broken"),
+        "{summary}"
+    );
+    assert_nothing_left(&temp);
+}
+
+fn killed() {
+    let temp = temp();
+    let (mut run, mut out) = start(command(&temp).arg(CELLS));
+    read_until(&mut out, "policy:");
+    kill(run.pid(), Signal::SIGKILL).unwrap();
+    assert_eq!(run.wait().unwrap().signal(), Some(9));
+    assert_eq!(containers(temp.path()).len(), 1, "it outlives its harness");
+
+    let next = command(&temp).arg(CELL).output().unwrap();
+    assert_eq!(next.status.code(), Some(0), "{next:?}");
+    assert_nothing_left(&temp);
+}
+
+fn container_dies() {
+    let temp = temp();
+    let (mut run, mut out) = start(command(&temp).arg(CELLS));
+    let mut text = read_until(&mut out, "policy:");
+    kill_containers(temp.path());
+    out.read_to_string(&mut text).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(3), "{text}");
+    assert!(text.lines().last().unwrap().contains(" 0 fail"), "{text}");
+    assert_nothing_left(&temp);
+}
+
+/// As a run sees it: no answer any more, and the containers dead. The real
+/// daemon is not the test's to stop.
+fn daemon_stops() {
+    let temp = temp();
+    let relay = Relay::open(temp.path());
+    let mut command = command(&temp);
+    command.env("DOCKER_HOST", relay.host()).arg(CELLS);
+    let (mut run, mut out) = start(&mut command);
+    let mut text = read_until(&mut out, "policy:");
+    relay.cut();
+    kill_containers(temp.path());
+    out.read_to_string(&mut text).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(3), "{text}");
+    assert!(text.lines().last().unwrap().contains(" 0 fail"), "{text}");
+    assert!(text.contains("could not be removed"), "{text}");
+    assert_eq!(containers(temp.path()).len(), 1);
+
+    // The daemon is back.
+    let next = self::command(&temp).arg(CELL).output().unwrap();
+    assert_eq!(next.status.code(), Some(0), "{next:?}");
+    assert_nothing_left(&temp);
+}
+
+fn port_in_use() {
+    let temp = temp();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+        .args(["emulate", "--backend", "container", "--port", &port])
+        .env("TMPDIR", temp.path())
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(error.contains("is taken; name another"), "{error}");
+    assert_nothing_left(&temp);
+}
+
+fn temp() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn command(temp: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rds-tls"));
+    command
+        .args(["check", "--backend", "container"])
+        .env("TMPDIR", temp.path());
+    command
+}
+
+fn start(command: &mut Command) -> (Guard, BufReader<ChildStdout>) {
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut run = Guard(run.unwrap());
+    let out = BufReader::new(run.stdout.take().unwrap());
+    (run, out)
+}
+
+fn read_until(out: &mut impl BufRead, word: &str) -> String {
+    let mut text = String::new();
+    while !text.contains(word) {
+        let read = out.read_line(&mut text).unwrap();
+        assert_ne!(read, 0, "it ended with: {text}");
+    }
+    text
+}
+
+/// The containers of runs in a folder.
+fn containers(temp: &Path) -> Vec<String> {
+    Runtime::new().unwrap().block_on(async {
+        let filters = HashMap::from([("label", vec!["rds-tls.run"])]);
+        let options = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let listed = docker().await.list_containers(Some(options)).await.unwrap();
+        let of_folder = listed.into_iter().filter(|container| {
+            let run = container.labels.as_ref().unwrap()["rds-tls.run"].as_str();
+            Path::new(run).starts_with(temp)
+        });
+        of_folder.filter_map(|container| container.id).collect()
+    })
+}
+
+fn kill_containers(temp: &Path) {
+    let all = containers(temp);
+    assert_eq!(all.len(), 1);
+    Runtime::new().unwrap().block_on(async {
+        let options = KillContainerOptionsBuilder::new().build();
+        let docker = docker().await;
+        docker.kill_container(&all[0], Some(options)).await.unwrap();
+    });
+}
+
+async fn docker() -> Docker {
+    docker_client_instance().await.unwrap()
+}
+
+fn assert_nothing_left(temp: &TempDir) {
+    assert_eq!(containers(temp.path()), Vec::<String>::new());
+    let left: Vec<_> = fs::read_dir(temp.path()).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
