@@ -1,5 +1,5 @@
 //! What the suite costs: attempts a second beside pgbench, a policy switch, a
-//! start, memory. One line a figure, `name value unit`; the same as JSON in
+//! start, memory, and a container beside a server of this machine. One line a figure, `name value unit`; the same as JSON in
 //! the file that `RDS_TLS_BENCH_JSON` names.
 
 use std::{
@@ -11,10 +11,11 @@ use std::{
 use anyhow::{Context, anyhow};
 use harness::{
     endpoint::Endpoint,
+    engine::Version,
     judge::Verdict,
     policy::{Leaf, Policy},
     run::{Event, Options, Sink, Summary},
-    suite::{Cell, Data},
+    suite::{Cell, Data, Plan, Selection},
 };
 use secrecy::ExposeSecret;
 use suites::{Backend, Setup, Workers, data};
@@ -93,7 +94,53 @@ async fn measure() -> anyhow::Result<Vec<Figure>> {
     figures.push(figure("harness.peak_memory", own, "MB"));
     figures.push(figure("workers.peak_memory", workers, "MB"));
     endpoint.shutdown().await?;
+    figures.extend(container(&setup, &data).await?);
     setup.close().await?;
+    Ok(figures)
+}
+
+/// All cells in a container, and on a server of this machine of the same
+/// version.
+async fn container(setup: &Setup, data: &Data) -> anyhow::Result<Vec<Figure>> {
+    let container = match Backend::Container.engine(None).await {
+        Ok(engine) => engine,
+        Err(error) => {
+            eprintln!("{error}: the figures of containers are left out");
+            return Ok(Vec::new());
+        }
+    };
+    let major = container.version().major;
+    let version = Version { major, minor: None };
+    let embedded = Backend::Embedded.engine(Some(version)).await?;
+    let cells = Plan::new(data, &[major], &Selection::default())?.cells;
+    let mut figures = Vec::new();
+    let mut rates = Vec::new();
+    for (kind, engine) in [("container", container), ("embedded", embedded)] {
+        let started = Instant::now();
+        let mut endpoint = setup.endpoint(&engine).await?;
+        if kind == "container" {
+            figures.push(figure("container.start", millis(started.elapsed()), "ms"));
+            let switch = switch(&mut *endpoint).await?;
+            figures.push(figure("container.switch_median", switch, "ms"));
+        }
+        let started = Instant::now();
+        let mut clock = Clock::default();
+        let mut summary = Summary::default();
+        let run = (setup.runner).run(&mut *endpoint, &cells, &mut clock, &mut summary);
+        run.await;
+        let rate = num(cells.len()) / started.elapsed().as_secs_f64();
+        if let Some(failed) = clock.failed {
+            return Err(anyhow!("a cell did not pass ({kind}): {failed}"));
+        }
+        figures.push(figure(&format!("{kind}.all_cells"), rate, "cells/s"));
+        rates.push(rate);
+        endpoint.shutdown().await?;
+    }
+    figures.push(figure(
+        "container.vs_embedded",
+        rates[0] / rates[1],
+        "ratio",
+    ));
     Ok(figures)
 }
 
