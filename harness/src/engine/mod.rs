@@ -7,6 +7,7 @@ mod download;
 mod error;
 mod locate;
 mod program;
+mod range;
 mod version;
 
 pub use account::Account;
@@ -18,4 +19,5 @@ pub use cluster::{ADMIN, MASTER, RESERVED_DATABASE, STRANGER, copy_template, tem
 pub use error::EngineError;
 pub use locate::{locate, newest_installed};
 pub use program::Program;
+pub use range::{EngineRange, ParseRangeError};
 pub use version::{NEWEST, OLDEST, ParseVersionError, Version};

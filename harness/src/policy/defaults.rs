@@ -7,13 +7,13 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::TlsVersion;
-use crate::engine::{NEWEST, OLDEST, Version};
+use crate::engine::{EngineRange, NEWEST, OLDEST, ParseRangeError, Version};
 
 /// RDS's defaults for every engine version: exactly one row for each.
 ///
 /// ```toml
 /// [[defaults]]
-/// engine    = "11.4+"      # 11.4 and later; "15" any 15.x; "11.0-11.3" these
+/// engine    = "11.4+"      # as [`EngineRange`] reads it
 /// force_ssl = false
 /// tls_min   = "TLSv1.1"
 /// tls_max   = "TLSv1.2"
@@ -22,7 +22,7 @@ use crate::engine::{NEWEST, OLDEST, Version};
 /// ```
 #[derive(Clone, Debug)]
 pub struct DefaultsTable {
-    rows: Vec<(Span, Defaults)>,
+    rows: Vec<(EngineRange, Defaults)>,
 }
 
 /// RDS's defaults for some engine versions.
@@ -54,30 +54,20 @@ impl DefaultsTable {
         };
         let document: Document =
             toml::from_str(text).map_err(|error| fail(error.span(), error.message().to_owned()))?;
-        let mut rows: Vec<(Span, Defaults)> = Vec::new();
+        let mut rows: Vec<(EngineRange, Defaults)> = Vec::new();
         for row in document.defaults {
             let at = Some(row.engine.span());
-            let span = Span::parse(row.engine.get_ref()).ok_or_else(|| {
-                fail(
-                    at.clone(),
-                    format!(
-                        "engine = {:?}: write \"15\", \"11.4+\" or \"11.0-11.3\", from 10 to 18",
-                        row.engine.get_ref()
-                    ),
-                )
-            })?;
-            if let Some((other, _)) = rows.iter().find(|(other, _)| other.overlaps(span)) {
-                let both = Version {
-                    major: span.major,
-                    minor: Some(span.first.max(other.first)),
-                };
+            let range: EngineRange = (row.engine.get_ref().parse())
+                .map_err(|error: ParseRangeError| fail(at.clone(), error.to_string()))?;
+            let twice = rows.iter().find_map(|(other, _)| other.first_in_both(range));
+            if let Some(both) = twice {
                 return Err(fail(at, format!("a second row for PostgreSQL {both}")));
             }
             if row.tls_min > row.tls_max {
                 return Err(fail(at, "tls_min is above tls_max".to_owned()));
             }
             rows.push((
-                span,
+                range,
                 Defaults {
                     force_ssl: row.force_ssl,
                     tls_min: row.tls_min,
@@ -100,23 +90,23 @@ impl DefaultsTable {
     /// the newest of its major version.
     #[must_use]
     pub fn of(&self, engine: Version) -> Option<&Defaults> {
-        let minor = engine.minor.unwrap_or(u16::MAX);
         self.rows
             .iter()
-            .find(|(span, _)| span.major == engine.major && span.holds(minor))
+            .find(|(range, _)| range.holds(engine))
             .map(|(_, defaults)| defaults)
     }
 
     fn first_gap(&self, major: u16) -> Option<Version> {
-        let mut spans: Vec<_> = self.rows.iter().map(|(span, _)| *span).collect();
-        spans.retain(|span| span.major == major);
-        spans.sort_by_key(|span| span.first);
+        let mut parts: Vec<_> = (self.rows.iter())
+            .filter_map(|(range, _)| range.minors_of(major))
+            .collect();
+        parts.sort_unstable();
         let mut next = Some(0);
-        for span in spans {
-            if next != Some(span.first) {
+        for (first, last) in parts {
+            if next != Some(first) {
                 break;
             }
-            next = span.last.checked_add(1);
+            next = last.checked_add(1);
         }
         next.map(|minor| Version {
             major,
@@ -152,49 +142,6 @@ struct Row {
     tls_max: TlsVersion,
     ciphers: String,
     source: String,
-}
-
-/// Minor versions of a major one, both ends included.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Span {
-    major: u16,
-    first: u16,
-    last: u16,
-}
-
-impl Span {
-    fn parse(text: &str) -> Option<Self> {
-        let of = |first: Version, last: u16| Span {
-            major: first.major,
-            first: first.minor.unwrap_or(0),
-            last,
-        };
-        let span = if let Some(first) = text.strip_suffix('+') {
-            let first: Version = first.parse().ok()?;
-            first.minor?;
-            of(first, u16::MAX)
-        } else if let Some((first, last)) = text.split_once('-') {
-            let [first, last] = [first, last].map(|end| end.parse::<Version>().ok());
-            let (first, last) = (first?, last?);
-            first.minor?;
-            if first.major != last.major || first > last {
-                return None;
-            }
-            of(first, last.minor?)
-        } else {
-            let version: Version = text.parse().ok()?;
-            of(version, version.minor.unwrap_or(u16::MAX))
-        };
-        (OLDEST..=NEWEST).contains(&span.major).then_some(span)
-    }
-
-    fn holds(self, minor: u16) -> bool {
-        (self.first..=self.last).contains(&minor)
-    }
-
-    fn overlaps(self, other: Self) -> bool {
-        self.major == other.major && self.first <= other.last && other.first <= self.last
-    }
 }
 
 fn line_at(text: &str, offset: usize) -> usize {
@@ -249,7 +196,7 @@ mod tests {
     #[case(&["10", "11", "11.7"], "t.toml:16: a second row for PostgreSQL 11.7")]
     #[case(
         &["10", "11.4-"],
-        "t.toml:9: engine = \"11.4-\": write \"15\", \"11.4+\" or \"11.0-11.3\", from 10 to 18"
+        "t.toml:9: \"11.4-\" is no range of engines: write \"15\", \"15+\", \"10-14\", \"11.4+\" or \"11.0-11.3\", from 10 to 18"
     )]
     fn gaps_and_repeats_are_named(#[case] rows: &[&str], #[case] expected: &str) {
         let error = DefaultsTable::parse("t.toml", &whole(rows)).unwrap_err();
