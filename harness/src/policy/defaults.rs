@@ -59,7 +59,9 @@ impl DefaultsTable {
             let at = Some(row.engine.span());
             let range: EngineRange = (row.engine.get_ref().parse())
                 .map_err(|error: ParseRangeError| fail(at.clone(), error.to_string()))?;
-            let twice = rows.iter().find_map(|(other, _)| other.first_in_both(range));
+            let twice = rows
+                .iter()
+                .find_map(|(other, _)| other.first_in_both(range));
             if let Some(both) = twice {
                 return Err(fail(at, format!("a second row for PostgreSQL {both}")));
             }

@@ -1,22 +1,104 @@
-//! The promises of the RDS document, by id.
+//! The statements of the RDS document, by id.
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{DataError, SourceFile};
+use crate::engine::{EngineRange, ParseRangeError, Version};
 
-/// One promise of the RDS document.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One statement of the RDS document.
+#[derive(Clone, Debug)]
 pub struct Claim {
     /// `RDS-TLS-04`.
-    pub id: Spanned<String>,
+    pub id: String,
     /// The heading under which the document makes it.
     pub paragraph: String,
-    /// The promise, in our words.
+    /// Engines that it is made for.
+    pub engines: EngineRange,
+    /// The statement, in our words.
     pub says: String,
-    /// What is known to be otherwise, where something is.
-    pub note: Option<String>,
+    /// What other copies of the document say instead.
+    pub readings: Vec<Reading>,
+    /// Why no case measures it, where none does.
+    pub unmeasured: Option<Unmeasured>,
+    /// Where it is recorded not to hold.
+    pub stale: Vec<Stale>,
+    /// Its line in `claims.toml`.
+    pub line: usize,
+}
+
+/// What another copy of the document says.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Which copy, as `newer copies`.
+    pub dated: String,
+    /// What it says.
+    pub says: String,
+    /// Engines that it speaks of, where they aren't the claim's.
+    pub engines: Option<EngineRange>,
+}
+
+/// Why no case measures a claim.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Unmeasured {
+    /// It can't be seen from outside an instance.
+    Untestable(String),
+    /// It could be, and isn't yet.
+    NotYet(String),
+}
+
+/// A claim that is recorded not to hold as it stands.
+#[derive(Clone, Debug)]
+pub struct Stale {
+    /// On these engines.
+    pub engines: EngineRange,
+    /// What is so instead.
+    pub reads: String,
+    /// Why.
+    pub reason: String,
+    /// Where that can be read.
+    pub link: String,
+    /// Its line in `claims.toml`.
+    pub line: usize,
+}
+
+impl Claim {
+    /// Whether the document, in any copy, makes the claim for an engine.
+    #[must_use]
+    pub fn speaks_of(&self, engine: Version) -> bool {
+        self.ranges().any(|range| range.holds(engine))
+    }
+
+    /// Whether it does for some version of a major one.
+    #[must_use]
+    pub fn speaks_of_major(&self, major: u16) -> bool {
+        self.ranges().any(|range| range.minors_of(major).is_some())
+    }
+
+    /// What the document says of an engine: its own words, or those of another
+    /// copy where that alone speaks of it.
+    #[must_use]
+    pub fn documented(&self, engine: Version) -> String {
+        if self.engines.holds(engine) {
+            return self.says.clone();
+        }
+        let speaks = |reading: &&Reading| reading.engines.is_some_and(|range| range.holds(engine));
+        match self.readings.iter().find(speaks) {
+            Some(reading) => format!("{}: {}", reading.dated, reading.says),
+            None => self.says.clone(),
+        }
+    }
+
+    /// The record that it doesn't hold on an engine.
+    #[must_use]
+    pub fn stale_on(&self, engine: Version) -> Option<&Stale> {
+        self.stale.iter().find(|stale| stale.engines.holds(engine))
+    }
+
+    fn ranges(&self) -> impl Iterator<Item = EngineRange> {
+        let others = self.readings.iter().filter_map(|reading| reading.engines);
+        std::iter::once(self.engines).chain(others)
+    }
 }
 
 /// All claims.
@@ -27,24 +109,17 @@ impl Claims {
     /// Reads `claims.toml`.
     ///
     /// # Errors
-    /// When the file is no such file, or an id stands twice.
+    /// When the file is no such file, an id stands twice, a range of engines is
+    /// none, or a record speaks of engines that its claim doesn't.
     pub fn parse(file: &SourceFile) -> Result<Self, DataError> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct File {
-            claim: Vec<Claim>,
-        }
-        let File { claim: claims } = file.parse()?;
-        for (nth, claim) in claims.iter().enumerate() {
-            if claims[..nth]
-                .iter()
-                .any(|c| c.id.as_ref() == claim.id.as_ref())
-            {
-                return Err(file.error(
-                    file.line(&claim.id.span()),
-                    format!("claim {} stands twice", claim.id.as_ref()),
-                ));
+        let File { claim } = file.parse()?;
+        let mut claims: Vec<Claim> = Vec::new();
+        for entry in claim {
+            let claim = entry.parse(file)?;
+            if claims.iter().any(|other| other.id == claim.id) {
+                return Err(file.error(claim.line, format!("claim {} stands twice", claim.id)));
             }
+            claims.push(claim);
         }
         Ok(Self(claims))
     }
@@ -52,11 +127,129 @@ impl Claims {
     /// The claim with an id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Claim> {
-        self.0.iter().find(|claim| claim.id.as_ref() == id)
+        self.0.iter().find(|claim| claim.id == id)
     }
 
     /// All claims, in the file's order.
     pub fn iter(&self) -> impl Iterator<Item = &Claim> {
         self.0.iter()
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    claim: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    id: Spanned<String>,
+    paragraph: String,
+    engines: Option<Spanned<String>>,
+    says: String,
+    #[serde(default)]
+    readings: Vec<ReadingEntry>,
+    untestable: Option<String>,
+    not_measured: Option<String>,
+    #[serde(default)]
+    stale: Vec<StaleEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadingEntry {
+    dated: String,
+    says: String,
+    engines: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StaleEntry {
+    engines: Spanned<String>,
+    reads: String,
+    reason: String,
+    link: String,
+}
+
+impl Entry {
+    fn parse(self, file: &SourceFile) -> Result<Claim, DataError> {
+        let line = file.line(&self.id.span());
+        let id = self.id.into_inner();
+        let unmeasured = match (self.untestable, self.not_measured) {
+            (None, None) => None,
+            (Some(why), None) => Some(Unmeasured::Untestable(why)),
+            (None, Some(why)) => Some(Unmeasured::NotYet(why)),
+            (Some(_), Some(_)) => {
+                let what = format!("claim {id} is `untestable` or `not_measured`, not both");
+                return Err(file.error(line, what));
+            }
+        };
+        let engines = match self.engines {
+            Some(text) => range(file, &text)?,
+            None => EngineRange::ALL,
+        };
+        let readings = (self.readings.into_iter())
+            .map(|reading| reading.parse(file))
+            .collect::<Result<_, _>>()?;
+        let mut claim = Claim {
+            id,
+            paragraph: self.paragraph,
+            engines,
+            says: self.says,
+            readings,
+            unmeasured,
+            stale: Vec::new(),
+            line,
+        };
+        for entry in self.stale {
+            let stale = entry.parse(file, &claim)?;
+            claim.stale.push(stale);
+        }
+        Ok(claim)
+    }
+}
+
+impl ReadingEntry {
+    fn parse(self, file: &SourceFile) -> Result<Reading, DataError> {
+        let engines = self.engines.map(|text| range(file, &text)).transpose()?;
+        Ok(Reading {
+            dated: self.dated,
+            says: self.says,
+            engines,
+        })
+    }
+}
+
+impl StaleEntry {
+    fn parse(self, file: &SourceFile, claim: &Claim) -> Result<Stale, DataError> {
+        let engines = range(file, &self.engines)?;
+        let line = file.line(&self.engines.span());
+        if !claim.ranges().any(|made_for| engines.is_within(made_for)) {
+            let what = format!(
+                "the record speaks of engines for which {} isn't made",
+                claim.id
+            );
+            return Err(file.error(line, what));
+        }
+        let twice = (claim.stale.iter()).find_map(|other| other.engines.first_in_both(engines));
+        if let Some(both) = twice {
+            let what = format!("a second record of {} for PostgreSQL {both}", claim.id);
+            return Err(file.error(line, what));
+        }
+        Ok(Stale {
+            engines,
+            reads: self.reads,
+            reason: self.reason,
+            link: self.link,
+            line,
+        })
+    }
+}
+
+fn range(file: &SourceFile, text: &Spanned<String>) -> Result<EngineRange, DataError> {
+    (text.as_ref().parse())
+        .map_err(|error: ParseRangeError| file.error(file.line(&text.span()), error.to_string()))
 }

@@ -6,6 +6,7 @@ mod answer;
 mod any_text;
 mod axes;
 mod claims;
+mod coverage;
 mod file;
 mod known;
 mod plan;
@@ -16,7 +17,7 @@ mod vocabulary;
 
 pub use answer::{AnswerError, ExpectedAnswer};
 pub use axes::{Dial, Settings, Trust, Who};
-pub use claims::{Claim, Claims};
+pub use claims::{Claim, Claims, Reading, Stale, Unmeasured};
 pub use file::Suite;
 pub use known::Known;
 pub use plan::{Case, Cell, Data, ENGINES, Expectation, Plan, Selection};

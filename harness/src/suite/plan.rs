@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Claims, DataError, ExpectedAnswer, Known, Profile, Said, Settings, SourceFile, Suite,
-    UnknownWord,
+    UnknownWord, coverage,
     file::Table,
     row::{Expects, Row},
 };
@@ -45,6 +45,8 @@ pub struct Case {
     pub suite: Arc<Suite>,
     /// The driver to play it.
     pub driver: Arc<Profile>,
+    /// Its value on each axis of its table, in the table's order.
+    pub point: Vec<(String, String)>,
     /// What its axis values set, taken together.
     pub settings: Settings,
     /// The divergence recorded for it.
@@ -64,6 +66,8 @@ pub struct Cell {
     pub major: u16,
     /// The claim that it speaks for.
     pub claim: String,
+    /// Claims of the RDS document that its passing contradicts.
+    pub against: Vec<String>,
     /// What must be seen.
     pub expects: Expectation,
     /// The row's line in the suite's file.
@@ -117,7 +121,7 @@ impl Data {
     /// The first thing that is wrong, with file and line: besides what one file
     /// can get wrong, an unknown driver, claim or sslmode word, a cell that no
     /// row or several rows match, a row that matches no cell, a cell id that
-    /// stands twice, and a divergence that names no cell.
+    /// stands twice, a divergence that names no cell, and a claim without a case.
     pub fn parse(files: &[SourceFile]) -> Result<Self, DataError> {
         let mut data = Self {
             claims: Claims::default(),
@@ -127,9 +131,11 @@ impl Data {
             cases: Vec::new(),
         };
         let mut known_file = None;
+        let mut claims_file = None;
         for file in files {
             if file.name == "claims.toml" {
                 data.claims = Claims::parse(file)?;
+                claims_file = Some(file);
             } else if file.name == "known.toml" {
                 data.known = Known::parse(file)?.into_iter().map(Arc::new).collect();
                 known_file = Some(file);
@@ -149,6 +155,9 @@ impl Data {
         data.find_twins()?;
         if let Some(file) = known_file {
             data.find_idle_known(file)?;
+        }
+        if let Some(file) = claims_file {
+            coverage::check(&data.claims, &data.cases, file)?;
         }
         Ok(data)
     }
@@ -233,15 +242,15 @@ impl Case {
     /// [`ENGINES`].
     #[must_use]
     pub fn at(self: &Arc<Self>, major: u16) -> Option<Cell> {
-        let known_major = ENGINES.contains(&major);
-        let row = (self.rows.iter()).find(|row| known_major && row.speaks_of(major))?;
+        let row = self.row_on(major)?;
         let id = format!("{}@{major}", self.id);
         Some(Cell {
             known: self.known.iter().find(|k| k.names(&id)).cloned(),
             id,
             case: Arc::clone(self),
             major,
-            claim: row.claim.as_ref().unwrap_or(&self.claim).clone(),
+            claim: self.claim_of(row).to_owned(),
+            against: row.against.clone(),
             expects: match &row.expects {
                 Expects::Skip(why) => Expectation::Skip(why.clone()),
                 Expects::See { said, wire, notes } => Expectation::See {
@@ -254,6 +263,25 @@ impl Case {
             },
             line: row.line,
         })
+    }
+
+    /// The claims that it speaks for or against on a major version.
+    pub fn claims_on(&self, major: u16) -> impl Iterator<Item = &str> {
+        (self.row_on(major).into_iter()).flat_map(|row| {
+            row.against
+                .iter()
+                .map(String::as_str)
+                .chain([self.claim_of(row)])
+        })
+    }
+
+    fn row_on(&self, major: u16) -> Option<&Row> {
+        let known_major = ENGINES.contains(&major);
+        (self.rows.iter()).find(|row| known_major && row.speaks_of(major))
+    }
+
+    fn claim_of<'a>(&'a self, row: &'a Row) -> &'a str {
+        row.claim.as_ref().unwrap_or(&self.claim)
     }
 
     /// The policy under which it is played.
@@ -303,11 +331,11 @@ fn named<T: Clone>(name: Option<&String>, all: &BTreeMap<String, T>) -> Option<T
 fn cross(data: &Data, suite: &Arc<Suite>, table: &Table) -> Result<Vec<Arc<Case>>, DataError> {
     let fail = |line, what: String| suite.file.error(line, what);
     let claims = (table.rows.rows.iter())
-        .filter_map(|row| row.claim.as_ref().map(|claim| (row.line, claim)))
+        .flat_map(|row| (row.claim.iter().chain(&row.against)).map(|claim| (row.line, claim)))
         .chain([(table.line, &table.claim)]);
     for (line, claim) in claims {
         if data.claims.get(claim).is_none() {
-            let valid = data.claims.iter().map(|claim| claim.id.as_ref().clone());
+            let valid = data.claims.iter().map(|claim| &claim.id);
             return Err(fail(
                 line,
                 UnknownWord::new("claim", claim, valid).to_string(),
@@ -409,6 +437,9 @@ fn case(
         id,
         suite: Arc::clone(suite),
         driver: Arc::clone(profile),
+        point: (table.rows.columns.iter().cloned())
+            .zip(point.iter().map(|&value| value.to_owned()))
+            .collect(),
         settings,
         known,
         claim: table.claim.clone(),

@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `since N`, `until N` | of which major versions the row speaks |
 //! | `claim ID` | that it speaks for another claim than its table |
+//! | `against ID,ID` | that its passing contradicts these claims of the RDS document |
 //! | `says TEXT` | how the refusal is worded |
 //! | `answers ANSWER` | what the attempt's question is answered |
 //! | `negotiates VERSION` | which TLS version comes about |
@@ -44,6 +45,8 @@ pub struct Row {
     pub until: Option<u16>,
     /// The claim that it speaks for, where it isn't the table's.
     pub claim: Option<String>,
+    /// Claims that its passing contradicts.
+    pub against: Vec<String>,
     /// What must be seen.
     pub expects: Expects,
 }
@@ -178,6 +181,7 @@ fn parse_row(line: usize, text: &str, columns: usize, above: Option<&Row>) -> Re
         since: None,
         until: None,
         claim: None,
+        against: Vec::new(),
         expects: Expects::Skip(String::new()),
     };
     let fields: Vec<&str> = right
@@ -190,7 +194,7 @@ fn parse_row(line: usize, text: &str, columns: usize, above: Option<&Row>) -> Re
         .ok_or("the row expects nothing: an outcome is missing")?;
     if let Some(why) = outcome.strip_prefix("skip:") {
         let notes = row.note_all(rest)?;
-        if notes != Notes::default() || why.trim().is_empty() {
+        if notes != Notes::default() || !row.against.is_empty() || why.trim().is_empty() {
             return Err("a skip says why, and expects nothing".to_owned());
         }
         row.expects = Expects::Skip(why.trim().to_owned());
@@ -221,6 +225,9 @@ impl Row {
                 ("since", text) => self.since = Some(major(text)?),
                 ("until", text) => self.until = Some(major(text)?),
                 ("claim", text) => self.claim = Some(text.to_owned()),
+                ("against", text) => {
+                    self.against = text.split(',').map(|id| id.trim().to_owned()).collect();
+                }
                 ("says", text) => notes.says = Some(text.to_owned()),
                 ("answers", text) => notes.answers = Some(text.to_owned()),
                 ("negotiates", text) => {
@@ -234,10 +241,11 @@ impl Row {
     }
 }
 
-const NOTES: [&str; 6] = [
+const NOTES: [&str; 7] = [
     "since N",
     "until N",
     "claim ID",
+    "against ID",
     "says TEXT",
     "answers ANSWER",
     "negotiates VERSION",
@@ -286,6 +294,7 @@ mod tests {
     )]
     #[case("a b -> plaintext  startup  since x", "needs a major version")]
     #[case("a b -> skip:", "a skip says why")]
+    #[case("a b -> skip: why  against C", "and expects nothing")]
     fn what_is_wrong_is_named_with_its_line(#[case] row: &str, #[case] what: &str) {
         let error = one(row).unwrap_err();
         assert_eq!((error.file.as_str(), error.line), ("cases/t.toml", 11));

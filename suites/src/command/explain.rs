@@ -1,9 +1,6 @@
 //! `rds-tls explain`
 
-use std::{
-    fmt::{Display, Write},
-    path::PathBuf,
-};
+use std::fmt::{Display, Write};
 
 use anyhow::anyhow;
 use harness::{
@@ -12,9 +9,9 @@ use harness::{
     run::Options,
     suite::{Cell, Data},
 };
-use suites::{Engine, Failure, Setup, Workers, data};
+use suites::{Engine, Failure, Setup, Workers};
 
-use super::{Where, print, runtime};
+use super::{SuitesFrom, Where, print, runtime};
 
 /// Which cell.
 #[derive(clap::Args)]
@@ -27,20 +24,19 @@ pub struct Args {
     /// that the printed lines can be pasted
     #[arg(long)]
     serve: bool,
-    /// A folder of suites to read instead of the built-in ones
-    #[arg(long, env = "RDS_TLS_SUITES", value_name = "DIR")]
-    suites_from: Option<PathBuf>,
+    #[command(flatten)]
+    suites_from: SuitesFrom,
 }
 
 /// Prints what a cell is about.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    let data = data::load(args.suites_from.as_deref()).map_err(Failure::Usage)?;
+    let data = args.suites_from.data()?;
     let cell = find(&data, args).map_err(Failure::Usage)?;
     print(&explain(&data, &cell))?;
     if !args.serve {
         return print(&again(&cell, None));
     }
-    let workers = Workers::of(&data, args.suites_from.as_deref());
+    let workers = Workers::of(&data, args.suites_from.folder());
     runtime()?.block_on(serve(&args.place, &workers, &cell))
 }
 
@@ -115,8 +111,13 @@ fn explain(data: &Data, cell: &Cell) -> String {
     let mut text = entry("cell", [&cell.id]);
     if let Some(claim) = data.claims.get(&cell.claim) {
         let from = format!("{}, «{}»", cell.claim, claim.paragraph);
-        let lines = [Some(&from), Some(&claim.says), claim.note.as_ref()];
-        text += &entry("claim", lines.into_iter().flatten());
+        text += &entry("claim", [&from, &claim.says]);
+    }
+    for claim in (cell.against.iter()).filter_map(|id| data.claims.get(id)) {
+        text += &entry(
+            "against",
+            [&format!("{}, «{}»", claim.id, claim.paragraph), &claim.says],
+        );
     }
     text += &entry("row", [&format!("{}:{}", case.suite.file.name, cell.line)]);
     text += &entry("source", [&case.suite.source]);
