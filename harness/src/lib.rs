@@ -3,12 +3,14 @@
 //! judge what was seen. It knows no case; those are data in `suites/`.
 //!
 //! Data goes one way: [`suite`] plans cells, [`endpoint`] applies a [`policy`],
-//! [`driver`] makes attempts through a [`tap`], [`judge`] gives verdicts, and
+//! [`driver`] makes attempts through a [`tap`], [`judge`] gives verdicts,
+//! [`findings`] weighs them for the claims that they are about, and
 //! [`run`] sends one stream of events to the sinks of [`report`].
 
 pub mod driver;
 pub mod endpoint;
 pub mod engine;
+pub mod findings;
 pub mod judge;
 pub mod policy;
 pub mod report;

@@ -21,6 +21,8 @@ enum Command {
     /// Plays the suites; ends with 0 conforms, 1 does not, 2 usage, 3 could not
     /// find out
     Check(command::check::Args),
+    /// Tells which promises of the RDS document hold, engine by engine
+    Claims(command::claims::Args),
     /// Keeps an emulated RDS instance up until Ctrl-C, and prints how to connect
     Emulate(command::emulate::Args),
     /// Lists the cells of the suites, and starts nothing
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     harness::driver::worker::serve_if_asked(std::env::args_os());
     let done = match Cli::parse().command {
         Command::Check(args) => command::check::run(&args),
+        Command::Claims(args) => command::claims::run(&args),
         Command::Emulate(args) => command::emulate::run(args),
         Command::List(args) => command::list::run(&args),
         Command::Explain(args) => command::explain::run(&args),

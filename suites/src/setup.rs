@@ -1,6 +1,7 @@
 //! Everything that a run stands on: a folder, keys, drivers, a server.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
@@ -10,6 +11,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use certs_gen::DEFAULT_ENDPOINT;
+use futures_util::{StreamExt, stream};
 use harness::{
     driver::{
         Driver,
@@ -128,36 +130,58 @@ impl Setup {
         self.ground.endpoint(engine, None, Master::default()).await
     }
 
-    /// Plays a plan, each engine's cells against a server of its own.
-    pub async fn play(&self, plan: &Plan, engines: &[Engine], sink: &mut dyn Sink) -> Summary {
+    /// Plays a plan, each engine's cells against a server of its own, `at_once`
+    /// servers side by side.
+    pub async fn play(
+        &self,
+        plan: &Plan,
+        engines: &[Engine],
+        at_once: usize,
+        sink: &mut dyn Sink,
+    ) -> Summary {
         let started = Instant::now();
         let mut summary = Summary::default();
-        for engine in engines {
-            let cells: Vec<_> = (plan.cells.iter())
-                .filter(|cell| cell.major == engine.version().major)
-                .cloned()
-                .collect();
-            let outcome = match self.endpoint(engine).await {
-                Ok(mut endpoint) => {
-                    let run = self.runner.run(&mut *endpoint, &cells, sink, &mut summary);
-                    run.await;
-                    endpoint.shutdown().await.map_err(anyhow::Error::from)
-                }
-                Err(error) => {
-                    let why = format!("PostgreSQL {engine} can't be had: {error:#}");
-                    for result in run::broken(&cells, &why) {
-                        summary.count(&result);
-                        sink.event(&Event::CellJudged(&result));
-                    }
-                    Ok(())
-                }
-            };
-            if let Err(error) = outcome {
-                sink.event(&Event::Warning(&format!("{error:#}")));
-            }
+        let sink = RefCell::new(sink);
+        let mut runs = stream::iter(engines)
+            .map(|engine| self.play_on(engine, plan, Shared(&sink)))
+            .buffer_unordered(at_once.max(1));
+        while let Some(part) = runs.next().await {
+            summary.add(&part);
         }
         summary.seconds = run::seconds(started);
-        sink.event(&Event::Finished(&summary));
+        Shared(&sink).event(&Event::Finished(&summary));
+        summary
+    }
+
+    async fn play_on(&self, engine: &Engine, plan: &Plan, mut sink: Shared<'_, '_>) -> Summary {
+        let mut summary = Summary::default();
+        let cells: Vec<_> = (plan.cells.iter())
+            .filter(|cell| cell.major == engine.version().major)
+            .cloned()
+            .collect();
+        let unplayed = if self.stop.exit_code().is_some() {
+            run::interrupted(&cells)
+        } else {
+            match self.endpoint(engine).await {
+                Ok(mut endpoint) => {
+                    let run = (self.runner).run(&mut *endpoint, &cells, &mut sink, &mut summary);
+                    run.await;
+                    if let Err(error) = endpoint.shutdown().await {
+                        let error = anyhow::Error::from(error);
+                        sink.event(&Event::Warning(&format!("{error:#}")));
+                    }
+                    Vec::new()
+                }
+                Err(error) => run::broken(
+                    &cells,
+                    &format!("PostgreSQL {engine} can't be had: {error:#}"),
+                ),
+            }
+        };
+        for result in unplayed {
+            summary.count(&result);
+            sink.event(&Event::CellJudged(&result));
+        }
         summary
     }
 
@@ -172,6 +196,15 @@ impl Setup {
         drop(self.runner);
         drop(self.pools);
         self.ground.close()
+    }
+}
+
+/// One sink for several servers at once; each event goes in whole.
+struct Shared<'a, 'b>(&'a RefCell<&'b mut dyn Sink>);
+
+impl Sink for Shared<'_, '_> {
+    fn event(&mut self, event: &Event) {
+        self.0.borrow_mut().event(event);
     }
 }
 

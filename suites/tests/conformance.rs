@@ -92,7 +92,7 @@ async fn play(
     let setup = Setup::new(&Workers::of(data, None), Options::default())?;
     setup.stop.heed_signals()?;
     let mut collect = Collect::default();
-    setup.play(plan, engines, &mut collect).await;
+    setup.play(plan, engines, 1, &mut collect).await;
     let interrupted = setup.stop.exit_code();
     let _ = results.set(collect.0);
     setup.close().await?;

@@ -25,7 +25,7 @@ use crate::{
 const IN_FULL: usize = 20;
 
 /// Columns of a terminal that the tables fill at most.
-const TABLE_WIDTH: u16 = 120;
+pub(super) const TABLE_WIDTH: u16 = 120;
 
 /// Writes to a stream for people.
 pub struct Console<W> {

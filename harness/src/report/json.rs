@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     driver::Outcome,
+    endpoint::Facts,
     judge::Verdict,
     run::{CellResult, Event, Sink, Summary},
     tap::Transcript,
@@ -40,6 +41,16 @@ pub struct JsonEndpoint {
     pub engine: String,
     /// The name that clients verify.
     pub host: String,
+}
+
+impl From<&Facts> for JsonEndpoint {
+    fn from(facts: &Facts) -> Self {
+        Self {
+            kind: facts.kind,
+            engine: facts.engine.to_string(),
+            host: facts.host.clone(),
+        }
+    }
 }
 
 /// A cell.
@@ -108,11 +119,7 @@ impl Sink for Json {
     fn event(&mut self, event: &Event) {
         match event {
             Event::EndpointReady { facts, .. } => {
-                self.report.endpoints.push(JsonEndpoint {
-                    kind: facts.kind,
-                    engine: facts.engine.to_string(),
-                    host: facts.host.clone(),
-                });
+                self.report.endpoints.push(JsonEndpoint::from(*facts));
             }
             Event::CellJudged(result) => {
                 self.report.cells.push(cell(result));

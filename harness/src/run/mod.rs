@@ -7,4 +7,4 @@ mod group;
 mod runner;
 
 pub use event::{CellResult, Event, Sink, Summary};
-pub use runner::{Options, Runner, TrustFiles, broken, seconds};
+pub use runner::{Options, Runner, TrustFiles, broken, interrupted, seconds};

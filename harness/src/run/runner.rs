@@ -21,6 +21,8 @@ use crate::{
     suite::{Cell, Trust},
 };
 
+const INTERRUPTED: &str = "the run was interrupted";
+
 /// Where the trust anchors of a run are; the error is a sentence.
 pub type TrustFiles = dyn Fn(Trust) -> Result<PathBuf, String> + Send + Sync;
 
@@ -143,9 +145,7 @@ impl Runner {
         results
             .into_iter()
             .zip(cells)
-            .map(|(result, cell)| {
-                result.unwrap_or_else(|| unplayed(cell, "the run was interrupted"))
-            })
+            .map(|(result, cell)| result.unwrap_or_else(|| unplayed(cell, INTERRUPTED)))
             .collect()
     }
 }
@@ -162,8 +162,10 @@ pub fn broken(cells: &[Cell], why: &str) -> Vec<CellResult> {
     cells.iter().map(|cell| unplayed(cell, why)).collect()
 }
 
-fn interrupted(cells: &[Cell]) -> Vec<CellResult> {
-    broken(cells, "the run was interrupted")
+/// Verdicts for cells that were not played because a person ended the run.
+#[must_use]
+pub fn interrupted(cells: &[Cell]) -> Vec<CellResult> {
+    broken(cells, INTERRUPTED)
 }
 
 fn unplayed(cell: &Cell, why: &str) -> CellResult {

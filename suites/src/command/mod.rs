@@ -1,10 +1,12 @@
 //! The subcommands.
 
 pub mod check;
+pub mod claims;
 pub mod drivers;
 pub mod emulate;
 pub mod explain;
 pub mod list;
+mod outputs;
 pub mod tap;
 
 use std::path::{Path, PathBuf};
@@ -12,10 +14,11 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 use harness::{
-    engine::Version,
+    engine::{NEWEST, OLDEST, ParseVersionError, Version},
+    run::{Options, Sink, Summary},
     suite::{Data, Plan, Selection},
 };
-use suites::{Backend, Chosen, Engine, Failure, data};
+use suites::{Backend, Chosen, Engine, Failure, Setup, Workers, data};
 use tokio::runtime::Runtime;
 
 /// Where PostgreSQL runs.
@@ -49,6 +52,64 @@ impl Where {
     }
 }
 
+/// On which engines to play.
+#[derive(Args)]
+pub struct Engines {
+    /// PostgreSQL versions, as 17 or 17.6, each pulled or downloaded where it
+    /// isn't here, or `all`; the newest that is here without
+    #[arg(long, value_name = "VERSION", value_delimiter = ',')]
+    engine: Vec<Asked>,
+}
+
+/// What a person writes for an engine.
+#[derive(Clone, Copy)]
+enum Asked {
+    All,
+    One(Version),
+}
+
+impl std::str::FromStr for Asked {
+    type Err = ParseVersionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseVersionError> {
+        match text {
+            "all" => Ok(Self::All),
+            version => version.parse().map(Self::One),
+        }
+    }
+}
+
+impl Engines {
+    /// The versions that are asked for, in that order.
+    fn versions(&self) -> Vec<Version> {
+        let all = || (OLDEST..=NEWEST).map(|major| Version { major, minor: None });
+        (self.engine.iter())
+            .flat_map(|asked| match asked {
+                Asked::All => all().collect(),
+                Asked::One(version) => vec![*version],
+            })
+            .collect()
+    }
+}
+
+/// Where the suites are read from.
+#[derive(Args)]
+pub struct SuitesFrom {
+    /// A folder of suites to read instead of the built-in ones
+    #[arg(long, env = "RDS_TLS_SUITES", value_name = "DIR")]
+    suites_from: Option<PathBuf>,
+}
+
+impl SuitesFrom {
+    fn folder(&self) -> Option<&Path> {
+        self.suites_from.as_deref()
+    }
+
+    fn data(&self) -> Result<Data, Failure> {
+        data::load(self.folder()).map_err(Failure::Usage)
+    }
+}
+
 /// Which cells of which suites.
 #[derive(Args)]
 pub struct Select {
@@ -58,22 +119,13 @@ pub struct Select {
     /// Suites, by their ids; all without
     #[arg(long = "suite", value_delimiter = ',')]
     suites: Vec<String>,
-    /// A folder of suites to read instead of the built-in ones
-    #[arg(long, env = "RDS_TLS_SUITES", value_name = "DIR")]
-    suites_from: Option<PathBuf>,
+    #[command(flatten)]
+    suites_from: SuitesFrom,
     /// Parts of cell ids; a cell is taken when one occurs in its id
     filters: Vec<String>,
 }
 
 impl Select {
-    fn folder(&self) -> Option<&Path> {
-        self.suites_from.as_deref()
-    }
-
-    fn data(&self) -> Result<Data, Failure> {
-        data::load(self.folder()).map_err(Failure::Usage)
-    }
-
     fn plan(&self, data: &Data, engines: &[Engine]) -> Result<Plan, Failure> {
         let majors: Vec<u16> = engines.iter().map(|e| e.version().major).collect();
         self.plan_for(data, &majors)
@@ -87,6 +139,24 @@ impl Select {
         };
         Plan::new(data, majors, &selection).map_err(|error| Failure::Usage(error.into()))
     }
+}
+
+/// Plays a plan and leaves nothing behind; tells the exit code of a signal that
+/// ended it.
+async fn play(
+    workers: &Workers<'_>,
+    options: Options,
+    plan: &Plan,
+    engines: &[Engine],
+    at_once: usize,
+    sink: &mut dyn Sink,
+) -> Result<(Summary, Option<u8>), Failure> {
+    let setup = Setup::new(workers, options)?;
+    (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
+    let summary = setup.play(plan, engines, at_once, sink).await;
+    let interrupted = setup.stop.exit_code();
+    setup.close().await.map_err(Failure::CouldNot)?;
+    Ok((summary, interrupted))
 }
 
 fn runtime() -> Result<Runtime, Failure> {
