@@ -1,5 +1,5 @@
 //! Claims and cases, held against each other: every claim that can be measured
-//! has a case on every engine that it is made for.
+//! has a case on every engine that it is made for, and no other has any.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -8,7 +8,8 @@ use super::{
     plan::{Case, ENGINES},
 };
 
-/// Finds a claim that nothing measures.
+/// Finds a claim that nothing measures, or that something measures although the
+/// file says that nothing does.
 ///
 /// # Errors
 /// Names the claim, its line, and the first engine without a case.
@@ -17,19 +18,27 @@ pub fn check(claims: &Claims, cases: &[Arc<Case>], file: &SourceFile) -> Result<
         .flat_map(|case| ENGINES.map(move |major| (case, major)))
         .flat_map(|(case, major)| case.claims_on(major).map(move |claim| (claim, major)))
         .collect();
-    for claim in claims.iter().filter(|claim| claim.unmeasured.is_none()) {
-        let bare = |major: &u16| {
-            claim.speaks_of_major(*major) && !spoken_of.contains(&(claim.id.as_str(), *major))
-        };
-        if let Some(major) = ENGINES.into_iter().find(bare) {
-            return Err(file.error(
-                claim.line,
+    for claim in claims.iter() {
+        let is_spoken_of = |major: u16| spoken_of.contains(&(claim.id.as_str(), major));
+        let what = if claim.unmeasured.is_some() {
+            ENGINES.into_iter().any(is_spoken_of).then(|| {
+                format!(
+                    "claim {} has cases: take out what says that it isn't measured",
+                    claim.id
+                )
+            })
+        } else {
+            let bare = |major: &u16| claim.speaks_of_major(*major) && !is_spoken_of(*major);
+            ENGINES.into_iter().find(bare).map(|major| {
                 format!(
                     "claim {} has no case on PostgreSQL {major}: write one, or say why not \
                      (`not_measured`, `untestable`)",
                     claim.id
-                ),
-            ));
+                )
+            })
+        };
+        if let Some(what) = what {
+            return Err(file.error(claim.line, what));
         }
     }
     Ok(())
