@@ -12,8 +12,10 @@ use crate::{
 /// A cipher suite of TLS 1.3.
 pub const AES: &str = "TLS_AES_256_GCM_SHA384";
 
-const CLAIMS: &str = "[[claim]]\nid = \"C\"\nparagraph = \"p\"\nsays = \"s\"\n";
-const DRIVER: &str = r#"
+/// A claim, `C`.
+pub const CLAIMS: &str = "[[claim]]\nid = \"C\"\nparagraph = \"p\"\nsays = \"s\"\n";
+/// A driver, `d`.
+pub const DRIVER: &str = r#"
 [driver]
 id = "d"
 name = "D"
@@ -41,6 +43,7 @@ plaintext = {}
 refused = {}
 worded = {}
 tls13 = {}
+contrary = {}
 asked = { ask = "q" }
 skipped = {}
 [texts]
@@ -59,6 +62,7 @@ refused    -> refused authorise hba 28000  startup error:28000
 worded     -> refused authorise hba 28000  startup error:28000  says text
 tls13      -> encrypted                    sslrequest S hello tls  negotiates TLSv1.3
 asked      -> plaintext                    startup  answers one
+contrary   -> plaintext                    startup  against C
 skipped    -> skip: for a reason
 '''
 "#;
@@ -68,17 +72,7 @@ pub const HBA: &str =
 
 /// A cell of the tiny suite, on PostgreSQL 17.
 pub fn cell(name: &str, known: &str) -> Cell {
-    let file = |name: &str, text: &str| SourceFile {
-        name: name.to_owned(),
-        text: text.to_owned(),
-    };
-    let data = Data::parse(&[
-        file("cases/t.toml", SUITE),
-        file("claims.toml", CLAIMS),
-        file("drivers/d.toml", DRIVER),
-        file("known.toml", known),
-    ])
-    .unwrap();
+    let data = data(known);
     let id = format!("t/d/{name}");
     let case = data.cases.iter().find(|case| case.id == id).unwrap();
     Arc::clone(case).at(17).unwrap()

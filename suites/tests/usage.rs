@@ -27,6 +27,11 @@ fn rds_tls(arguments: &[&str]) -> Output {
 #[case(&["check", "--jobs", "0"], "a number of 1 or more")]
 #[case(&["check", "--json", "/no-such/run.json"], "/no-such/run.json can't be written")]
 #[case(&["check", "--suites-from", "/no-such"], "/no-such/")]
+#[case(&["check", "--engine", "all,12"], "PostgreSQL 12 is asked for twice")]
+#[case(&["claims", "no-such-claim"], "no claim is selected; valid: RDS-TLS-01, ")]
+#[case(&["claims", "--engine", "x"], "invalid value 'x' for '--engine")]
+#[case(&["claims", "--json", "/no-such/run.json"], "/no-such/run.json can't be written")]
+#[case(&["claims", "--suites-from", "/no-such"], "/no-such/")]
 #[case(&["explain", "no-such-cell"], "no cell is called no-such-cell")]
 #[case(&["explain", "sslmode/libpq/both/disable/none/right@9"], "engines 10 to 18")]
 fn a_wrong_option_is_named(#[case] arguments: &[&str], #[case] says: &str) {
@@ -161,6 +166,36 @@ fn a_backend_is_named_in_the_environment_too() {
     "configuration = \"stack\"",
     "configuration = \"stacks\"",
     "unknown configuration `stacks`; valid: default, stack, "
+)]
+#[case::against_no_claim(
+    "cases/connection-string.toml",
+    "against RDS-TLS-02",
+    "against RDS-TLS-99",
+    "cases/connection-string.toml:39: unknown claim `RDS-TLS-99`; valid: RDS-TLS-01, "
+)]
+#[case::claim_without_a_case(
+    "claims.toml",
+    "[[claim]]\nid = \"RDS-TLS-01\"",
+    "[[claim]]\nid = \"RDS-TLS-00\"\nparagraph = \"p\"\nsays = \"s\"\nengines = \"12+\"\n[[claim]]\nid = \"RDS-TLS-01\"",
+    "claim RDS-TLS-00 has no case on PostgreSQL 12: write one, or say why not"
+)]
+#[case::measured_after_all(
+    "claims.toml",
+    "id = \"RDS-TLS-06\"",
+    "id = \"RDS-TLS-06\"\nnot_measured = \"not yet\"",
+    "claim RDS-TLS-06 has cases: take out what says that it isn't measured"
+)]
+#[case::engines_of_a_claim(
+    "claims.toml",
+    "engines = \"16+\"",
+    "engines = \"16-\"",
+    "\"16-\" is no range of engines: write \"15\", \"15+\""
+)]
+#[case::engines_of_a_record(
+    "claims.toml",
+    "id = \"RDS-TLS-07\"",
+    "id = \"RDS-TLS-07\"\nengines = \"10-13\"",
+    "the record speaks of engines for which RDS-TLS-07 isn't made"
 )]
 #[case::no_toml("claims.toml", "[[claim]]", "[[claim", "claims.toml:")]
 fn a_wrong_suite_file_is_named_with_its_line(

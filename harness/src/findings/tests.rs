@@ -1,1 +1,184 @@
+//! Findings of hand-made evidence, and where a claim holds.
 
+use rstest::rstest;
+
+use super::*;
+use crate::{
+    fixture,
+    suite::{Cell, Claims, Data, SourceFile},
+};
+
+fn file(name: &str, text: &str) -> SourceFile {
+    SourceFile {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn claim(more: &str) -> Claim {
+    let text = format!("[[claim]]\nid = \"C\"\nparagraph = \"p\"\nsays = \"s\"\n{more}");
+    let claims = Claims::parse(&file("claims.toml", &text)).unwrap();
+    claims.get("C").unwrap().clone()
+}
+
+fn stale(engines: &str) -> String {
+    format!(
+        "[[claim.stale]]\nengines = \"{engines}\"\nreads = \"r\"\nreason = \"w\"\nlink = \"l\"\n"
+    )
+}
+
+/// A cell on PostgreSQL 17, with a verdict.
+fn evidence(cell: &str, verdict: Verdict) -> Evidence {
+    Evidence {
+        cell: fixture::cell(cell, ""),
+        verdict,
+        seen: None,
+    }
+}
+
+fn passes() -> Evidence {
+    evidence("encrypted", Verdict::Pass)
+}
+
+fn contradicts() -> Evidence {
+    evidence("contrary", Verdict::Pass)
+}
+
+fn fails() -> Evidence {
+    evidence("plaintext", Verdict::Fail(vec!["otherwise".to_owned()]))
+}
+
+fn is_known() -> Evidence {
+    let (reason, link) = ("so it is".to_owned(), "here".to_owned());
+    evidence("refused", Verdict::Known { reason, link })
+}
+
+fn breaks() -> Evidence {
+    evidence("refused", Verdict::Broken("gone".to_owned()))
+}
+
+#[rstest]
+#[case::holds(vec![passes()], "", None, 0)]
+#[case::recorded(vec![passes(), contradicts()], "17", None, 0)]
+#[case::recorded_for_another_engine(
+    vec![passes(), contradicts()], "16",
+    Some("claims.toml has no `stale` record of C for PostgreSQL 17.6"), 1
+)]
+#[case::unrecorded(
+    vec![contradicts()], "",
+    Some("claims.toml has no `stale` record of C for PostgreSQL 17.6"), 1
+)]
+#[case::a_known_cell_is_its_own_record(vec![passes(), is_known()], "", None, 0)]
+#[case::no_record_covers_a_failure(
+    vec![contradicts(), fails()], "17",
+    Some("1 of its cells show what neither a truth table nor a record says"), 1
+)]
+#[case::a_record_that_is_idle(
+    vec![passes()], "10+",
+    Some("claims.toml:6 records that it doesn't hold on PostgreSQL 17.6, and it does: take the record out"), 1
+)]
+#[case::nobody_knows_whether_a_record_is_idle(vec![passes(), breaks()], "17", None, 3)]
+#[case::nor_without_cells(vec![], "17", None, 0)]
+fn what_no_record_covers_is_told(
+    #[case] evidence: Vec<Evidence>,
+    #[case] record: &str,
+    #[case] unrecorded: Option<&str>,
+    #[case] code: u8,
+) {
+    let record = match record {
+        "" => String::new(),
+        engines => stale(engines),
+    };
+    let claim = claim(&record);
+    let found = Finding::of(&claim, "17.6".parse().unwrap(), &evidence).unwrap();
+    assert_eq!(found.unrecorded.as_deref(), unrecorded);
+    assert_eq!(exit_code(&[found]), code);
+}
+
+#[rstest]
+#[case::its_own_range("engines = \"12-16\"", "17.6", None)]
+#[case::a_minor_version("engines = \"17.0-17.5\"", "17.6", None)]
+#[case::in_its_range("engines = \"17.6+\"", "17.6", Some("s"))]
+#[case::another_copy(
+    "engines = \"12-16\"\n[[claim.readings]]\ndated = \"newer\"\nsays = \"too\"\nengines = \"17+\"",
+    "17.6",
+    Some("newer: too")
+)]
+fn a_claim_is_about_the_engines_that_the_document_makes_it_for(
+    #[case] range: &str,
+    #[case] engine: &str,
+    #[case] documented: Option<&str>,
+) {
+    let (claim, evidence) = (claim(range), [passes()]);
+    let engine = engine.parse().unwrap();
+    let found = Finding::of(&claim, engine, &evidence);
+    let says = found.map(|found| found.claim.documented(engine));
+    assert_eq!(says.as_deref(), documented);
+}
+
+const SUITE: &str = r#"
+[suite]
+id = "t"
+title = "a test"
+claim = "C"
+source = "here"
+[axes.sslmode]
+prefer = { sslmode = "prefer" }
+require = { sslmode = "require" }
+[axes.trust]
+none = {}
+root = { sslrootcert = "root" }
+[[table]]
+drivers = ["one", "two"]
+rows = '''
+sslmode  trust  -> outcome    wire
+*        *      -> encrypted  sslrequest S hello tls
+'''
+"#;
+
+fn cells() -> Vec<Cell> {
+    let driver = |id: &str| {
+        let text = fixture::DRIVER
+            .replace("id = \"d\"", &format!("id = \"{id}\""))
+            .replace("[modes]", "[modes]\nprefer = \"p\"\nrequire = \"r\"");
+        file(&format!("drivers/{id}.toml"), &text)
+    };
+    let data = Data::parse(&[
+        file("cases/t.toml", SUITE),
+        file("claims.toml", fixture::CLAIMS),
+        driver("one"),
+        driver("two"),
+    ]);
+    let cases = data.unwrap().cases;
+    cases.iter().filter_map(|case| case.at(17)).collect()
+}
+
+#[rstest]
+#[case::by_driver(&["/one/"], "only where driver two")]
+#[case::by_one_axis(&["/prefer/"], "not where sslmode prefer")]
+#[case::by_two(&["/one/prefer/"], "not where driver one with sslmode prefer")]
+#[case::by_three(
+    &["/one/prefer/root"],
+    "not where driver one with sslmode prefer with trust root"
+)]
+#[case::values_that_are_alike_stand_together(
+    &["/one/prefer/root", "/two/prefer/root"],
+    "not where sslmode prefer with trust root"
+)]
+#[case::several_regions(
+    &["/one/prefer/", "/two/require/"],
+    "only where driver one with sslmode require; or driver two with sslmode prefer"
+)]
+fn the_shortest_words_say_where(#[case] not_kept: &[&str], #[case] words: &str) {
+    let cells = cells();
+    let (not_kept, kept): (Vec<&Cell>, Vec<&Cell>) =
+        (cells.iter()).partition(|cell| not_kept.iter().any(|part| cell.id.contains(part)));
+    assert_eq!(extent::describe(&kept, &not_kept), words);
+}
+
+#[test]
+fn what_no_axis_tells_apart_is_counted() {
+    let cells = cells();
+    let all: Vec<&Cell> = cells.iter().collect();
+    assert_eq!(extent::describe(&all, &all[..2]), "only in 8 of 10 cells");
+}

@@ -5,11 +5,12 @@ use std::{net::SocketAddr, time::Duration};
 use super::*;
 use crate::{
     endpoint::{Applied, Facts, Login},
+    findings::Finding,
     fixture::{AES, HBA, cell, data, refused, session, startup, tls},
     judge::{self, Names, Observation},
     policy::Policy,
     run::{CellResult, Event, Sink, Summary, broken},
-    suite::Cell,
+    suite::{Cell, Claims, SourceFile},
 };
 
 const SECRET: &str = "correct-horse-battery";
@@ -130,9 +131,66 @@ fn json_is_what_the_readme_says() {
 
 #[test]
 fn no_report_holds_a_password() {
-    for text in [console(true), json()] {
+    let (text, json_of_claims) = claims(false);
+    for text in [console(true), json(), text, json_of_claims] {
         assert!(!text.contains(SECRET));
     }
+}
+
+/// The claims of the results, one of them recorded.
+fn claims(recorded: bool) -> (String, String) {
+    let text = "[[claim]]\nid = \"C\"\nparagraph = \"p\"\nsays = \"s\"\n\
+                [[claim.readings]]\ndated = \"newer copies\"\nsays = \"t\"\n";
+    let record = "[[claim.stale]]\nengines = \"17\"\nreads = \"Otherwise.\"\n\
+                  reason = \"It is a test.\"\nlink = \"here\"\n";
+    let unmeasured = "[[claim]]\nid = \"U\"\nparagraph = \"p\"\nsays = \"u\"\nuntestable = \"w\"\n";
+    let file = SourceFile {
+        name: "claims.toml".to_owned(),
+        text: [text, if recorded { record } else { "" }, unmeasured].concat(),
+    };
+    let claims = Claims::parse(&file).unwrap();
+    let mut gather = Gather::new(std::io::sink());
+    let mut summary = Summary::default();
+    gather.event(&Event::EndpointReady {
+        facts: &facts(),
+        cells: 3,
+        policies: 1,
+    });
+    let encrypted = session(Some(true), Some(("TLSv1.3", AES)));
+    let plaintext = session(Some(false), None);
+    let mut results = vec![
+        result(cell("encrypted", ""), encrypted, tls("TLSv1.3", AES)),
+        result(cell("contrary", ""), plaintext, startup(None)),
+        result(cell("worded", ""), refused(HBA), startup(Some(HBA))),
+    ];
+    if !recorded {
+        results.extend(broken(&[cell("tls13", "")], "the server is gone"));
+    }
+    for result in results {
+        summary.count(&result);
+        gather.event(&Event::CellJudged(&result));
+    }
+    summary.seconds = 1.5;
+    let findings: Vec<Finding> = (claims.iter())
+        .filter_map(|claim| Finding::of(claim, gather.engines[&17], &gather.evidence))
+        .collect();
+    let text = claims_text(&findings, &summary);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let mut json = Vec::new();
+    let claims = JsonClaims::new(&findings, &gather.endpoints, &summary);
+    claims.write(&mut json).unwrap();
+    (lines.join("\n"), String::from_utf8(json).unwrap())
+}
+
+#[test]
+fn claims_are_told_in_a_table_and_what_does_not_hold_in_full() {
+    let [recorded, unrecorded] = [true, false].map(|recorded| claims(recorded).0);
+    insta::assert_snapshot!(format!("{recorded}\n\n{unrecorded}"));
+}
+
+#[test]
+fn the_json_of_claims_is_what_the_readme_says() {
+    insta::assert_snapshot!(claims(true).1);
 }
 
 fn json() -> String {

@@ -1,0 +1,140 @@
+//! Findings for programs.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::{
+    findings::{ClaimVerdict, Finding, Tells},
+    report::{json::JsonEndpoint, words::verdict},
+    run::Summary,
+};
+
+/// The version of the format; a change that breaks a reader raises it.
+const VERSION: u32 = 1;
+
+/// All findings, for programs. README.md describes the fields.
+#[derive(Debug, Serialize)]
+pub struct JsonClaims<'a> {
+    version: u32,
+    endpoints: &'a [JsonEndpoint],
+    summary: JsonSummary,
+    claims: Vec<JsonClaim<'a>>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct JsonSummary {
+    pub(super) findings: usize,
+    pub(super) holds: usize,
+    pub(super) holds_where: usize,
+    pub(super) does_not_hold: usize,
+    pub(super) not_measured: usize,
+    pub(super) broken: usize,
+    pub(super) unrecorded: usize,
+    pub(super) cells: usize,
+    pub(super) seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonClaim<'a> {
+    id: &'a str,
+    engine: String,
+    verdict: ClaimVerdict,
+    #[serde(rename = "where")]
+    extent: Option<&'a str>,
+    documented: String,
+    readings: Vec<String>,
+    measured: Vec<JsonMeasured<'a>>,
+    because: &'a [String],
+    unrecorded: Option<&'a str>,
+    cells: Vec<JsonCell<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonMeasured<'a> {
+    seen: &'a str,
+    tells: Tells,
+    cells: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonCell<'a> {
+    id: &'a str,
+    verdict: &'static str,
+    tells: Tells,
+}
+
+impl<'a> JsonClaims<'a> {
+    /// Of all findings of a run.
+    #[must_use]
+    pub fn new(
+        findings: &'a [Finding<'a>],
+        endpoints: &'a [JsonEndpoint],
+        summary: &Summary,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            endpoints,
+            summary: JsonSummary::of(findings, summary),
+            claims: findings.iter().map(JsonClaim::of).collect(),
+        }
+    }
+
+    /// Writes them.
+    ///
+    /// # Errors
+    /// When the stream takes no more.
+    pub fn write(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, self)?;
+        writeln!(out)?;
+        out.flush()
+    }
+}
+
+impl JsonSummary {
+    pub(super) fn of(findings: &[Finding], summary: &Summary) -> Self {
+        let count = |wanted: ClaimVerdict| findings.iter().filter(|f| f.verdict == wanted).count();
+        Self {
+            findings: findings.len(),
+            holds: count(ClaimVerdict::Holds),
+            holds_where: count(ClaimVerdict::HoldsWhere),
+            does_not_hold: count(ClaimVerdict::DoesNotHold),
+            not_measured: count(ClaimVerdict::NotMeasured),
+            broken: count(ClaimVerdict::Broken),
+            unrecorded: findings.iter().filter(|f| f.unrecorded.is_some()).count(),
+            cells: summary.cells,
+            seconds: summary.seconds,
+        }
+    }
+}
+
+impl<'a> JsonClaim<'a> {
+    fn of(found: &'a Finding<'a>) -> Self {
+        Self {
+            id: &found.claim.id,
+            engine: found.engine.to_string(),
+            verdict: found.verdict,
+            extent: found.extent.as_deref(),
+            documented: found.claim.documented(found.engine),
+            readings: (found.claim.readings.iter())
+                .map(|reading| format!("{}: {}", reading.dated, reading.says))
+                .collect(),
+            measured: (found.measured().into_iter())
+                .map(|one| JsonMeasured {
+                    seen: one.seen,
+                    tells: one.tells,
+                    cells: one.cells,
+                })
+                .collect(),
+            because: &found.because,
+            unrecorded: found.unrecorded.as_deref(),
+            cells: (found.cells.iter())
+                .map(|(evidence, tells)| JsonCell {
+                    id: &evidence.cell.id,
+                    verdict: verdict(&evidence.verdict),
+                    tells: *tells,
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Findings for people.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::json::JsonSummary;
+use crate::{
+    engine::Version,
+    findings::{ClaimVerdict, Finding, Tells},
+    report::console::TABLE_WIDTH,
+    run::Summary,
+    suite::Claim,
+};
+
+/// How many things that were seen are told of a claim; JSON has all.
+const MEASURED: usize = 6;
+
+/// Columns of the names that details have.
+const NAME: usize = 10;
+
+/// All findings, for people.
+#[must_use]
+pub fn claims_text(findings: &[Finding], summary: &Summary) -> String {
+    let mut text = format!("{}\n{LEGEND}\n", table(findings));
+    for (details, engines) in alike(findings.iter().filter(|f| !simply_holds(f)), details) {
+        let Some((heading, details)) = details.split_first() else {
+            continue;
+        };
+        text += &format!("\n{heading} on PostgreSQL {}\n", engines.join(", "));
+        text += &details.concat();
+    }
+    text += "\n";
+    let unmeasured = |found: &&Finding| found.verdict == ClaimVerdict::NotMeasured;
+    for (why, engines) in alike(findings.iter().filter(unmeasured), not_measured) {
+        text += &format!("{} (PostgreSQL {})\n", why.concat(), engines.join(", "));
+    }
+    text + &closing(findings, summary)
+}
+
+const LEGEND: &str = "where: holds only there, as told below · no: does not hold · ?: not measured · \
+                      -: not claimed for that engine · !: no record says so";
+
+fn simply_holds(found: &Finding) -> bool {
+    match found.verdict {
+        ClaimVerdict::Holds | ClaimVerdict::NotMeasured => found.unrecorded.is_none(),
+        ClaimVerdict::HoldsWhere | ClaimVerdict::DoesNotHold | ClaimVerdict::Broken => false,
+    }
+}
+
+/// Claims down, engines across; those that nothing measures are told elsewhere.
+fn table(findings: &[Finding]) -> Table {
+    let mut engines: Vec<Version> = findings.iter().map(|found| found.engine).collect();
+    engines.sort_by_key(|engine| engine.major);
+    engines.dedup();
+    let mut rows: Vec<(&Claim, BTreeMap<u16, String>)> = Vec::new();
+    for found in findings
+        .iter()
+        .filter(|found| found.claim.unmeasured.is_none())
+    {
+        let word = format!(
+            "{}{}",
+            short(found.verdict),
+            if found.unrecorded.is_some() { "!" } else { "" }
+        );
+        match rows
+            .iter_mut()
+            .find(|(claim, _)| claim.id == found.claim.id)
+        {
+            Some((_, words)) => {
+                words.insert(found.engine.major, word);
+            }
+            None => rows.push((found.claim, BTreeMap::from([(found.engine.major, word)]))),
+        }
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(TABLE_WIDTH);
+    let heads = engines.iter().map(|engine| engine.major.to_string());
+    let names = ["claim", "the RDS document says"].map(str::to_owned);
+    table.set_header(names.into_iter().chain(heads));
+    for (claim, words) in rows {
+        let on = |engine: &Version| words.get(&engine.major).cloned().unwrap_or("-".to_owned());
+        let names = [claim.id.clone(), claim.says.clone()];
+        table.add_row(names.into_iter().chain(engines.iter().map(on)));
+    }
+    table
+}
+
+fn short(verdict: ClaimVerdict) -> &'static str {
+    match verdict {
+        ClaimVerdict::Holds => "holds",
+        ClaimVerdict::HoldsWhere => "where",
+        ClaimVerdict::DoesNotHold => "no",
+        ClaimVerdict::NotMeasured => "?",
+        ClaimVerdict::Broken => "broken",
+    }
+}
+
+/// Findings of which the same is told, with the engines of each.
+fn alike<'a>(
+    findings: impl Iterator<Item = &'a Finding<'a>>,
+    tell: fn(&Finding) -> Vec<String>,
+) -> Vec<(Vec<String>, Vec<String>)> {
+    let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    for found in findings {
+        let (told, engine) = (tell(found), found.engine.to_string());
+        match groups.iter_mut().find(|(other, _)| *other == told) {
+            Some((_, engines)) => engines.push(engine),
+            None => groups.push((told, vec![engine])),
+        }
+    }
+    groups
+}
+
+fn not_measured(found: &Finding) -> Vec<String> {
+    let why = found.because.join("; ");
+    vec![format!(
+        "not measured: {} {} — {why}",
+        found.claim.id, found.claim.says
+    )]
+}
+
+/// A heading, and what is told below it, an entry at a time; nothing in it names
+/// the engine, so that engines of which the same is to be told stand together.
+fn details(found: &Finding) -> Vec<String> {
+    let says = match found.verdict {
+        ClaimVerdict::Holds => "holds",
+        ClaimVerdict::HoldsWhere => "holds only in part",
+        ClaimVerdict::DoesNotHold => "does not hold",
+        ClaimVerdict::NotMeasured => "was not measured",
+        ClaimVerdict::Broken => "could not be found out",
+    };
+    let mut lines = vec![format!("{} {says}", found.claim.id)];
+    lines.push(entry("document", &found.claim.documented(found.engine)));
+    for reading in &found.claim.readings {
+        lines.push(entry("", &format!("{}: {}", reading.dated, reading.says)));
+    }
+    if let Some(extent) = &found.extent {
+        lines.push(entry("holds", &extent.replace("; or ", "\nor ")));
+    }
+    let measured = found.measured();
+    let told = measured.iter().filter(|one| one.tells != Tells::Kept);
+    for one in told.clone().take(MEASURED) {
+        let cells = format!("cells: {}, as {}", one.cells, one.example.case.id);
+        lines.push(entry("measured", &format!("{}\n{cells}", one.seen)));
+    }
+    let more = told.count().saturating_sub(MEASURED);
+    if more > 0 {
+        lines.push(entry(
+            "",
+            &format!("and {more} more; --json tells them all"),
+        ));
+    }
+    let count = |wanted: Tells| {
+        found
+            .cells
+            .iter()
+            .filter(|(_, tells)| *tells == wanted)
+            .count()
+    };
+    lines.push(entry(
+        "cells",
+        &format!(
+            "{} as documented, {} not",
+            count(Tells::Kept),
+            count(Tells::NotKept)
+        ),
+    ));
+    for why in &found.because {
+        lines.push(entry("because", why));
+    }
+    if let Some(why) = &found.unrecorded {
+        lines.push(entry("unrecorded", why));
+    }
+    lines
+}
+
+/// A name, and lines beside it.
+fn entry(name: &str, text: &str) -> String {
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    (names.zip(text.lines())).fold(String::new(), |mut all, (name, line)| {
+        // Writing to a String does not fail.
+        let _ = writeln!(all, "  {name:<NAME$} {line}");
+        all
+    })
+}
+
+fn closing(findings: &[Finding], summary: &Summary) -> String {
+    let count = JsonSummary::of(findings, summary);
+    format!(
+        "{} findings: {} hold, {} hold in part, {} do not hold, {} not measured, {} broken; \
+         {} unrecorded; {} cells in {:.1} s\n",
+        count.findings,
+        count.holds,
+        count.holds_where,
+        count.does_not_hold,
+        count.not_measured,
+        count.broken,
+        count.unrecorded,
+        count.cells,
+        count.seconds
+    )
+}
