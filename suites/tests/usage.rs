@@ -171,7 +171,7 @@ fn a_backend_is_named_in_the_environment_too() {
     "cases/connection-string.toml",
     "against RDS-TLS-02",
     "against RDS-TLS-99",
-    "cases/connection-string.toml:39: unknown claim `RDS-TLS-99`; valid: RDS-TLS-01, "
+    "cases/connection-string.toml:37: unknown claim `RDS-TLS-99`; valid: RDS-TLS-01, "
 )]
 #[case::claim_without_a_case(
     "claims.toml",

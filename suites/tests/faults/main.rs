@@ -11,8 +11,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use harness::{
     driver::Driver,
+    engine::Version,
+    findings::Finding,
     judge::Verdict,
     policy::{Leaf, Policy},
+    report::Gather,
     run::{CellResult, Event, Options, Sink, Summary},
     suite::{Cell, Data, Expectation, Plan, Selection},
 };
@@ -99,6 +102,33 @@ fn a_server_that_behaves_as_another_fails_where_their_rows_differ(
     assert!(!touched.is_empty() && touched.len() < cells.len());
     assert_eq!(failed, touched);
     assert_eq!((summary.broken, summary.exit_code()), (0, 1));
+}
+
+#[rstest]
+#[case::none(Plant::default(), &[], 0)]
+#[case::pg_hba_lets_plaintext_in(Plant::server(lets_plaintext_in), &["RDS-TLS-06", "RDS-TLS-07"], 1)]
+fn a_fault_is_told_of_the_claims_that_it_touches_and_no_others(
+    #[case] plant: Plant,
+    #[case] touched: &[&str],
+    #[case] exit_code: u8,
+) {
+    let data = data::load(None).unwrap();
+    let (_, results, _) = play(&data, &[], |_| true, plant);
+    let major = results[0].cell.major;
+    let mut gather = Gather::new(std::io::sink());
+    for result in &results {
+        gather.event(&Event::CellJudged(result));
+    }
+    let engine = Version { major, minor: None };
+    let findings: Vec<Finding> = (data.claims.iter())
+        .filter_map(|claim| Finding::of(claim, engine, &gather.evidence))
+        .collect();
+    let unrecorded: Vec<&str> = (findings.iter())
+        .filter(|found| found.unrecorded.is_some())
+        .map(|found| found.claim.id.as_str())
+        .collect();
+    assert_eq!(unrecorded, touched);
+    assert_eq!(harness::findings::exit_code(&findings), exit_code);
 }
 
 #[test]
