@@ -22,20 +22,27 @@ const NAME: usize = 10;
 /// All findings, for people.
 #[must_use]
 pub fn claims_text(findings: &[Finding], summary: &Summary) -> String {
-    let mut text = format!("{}\n{LEGEND}\n", table(findings));
-    for (details, engines) in alike(findings.iter().filter(|f| !simply_holds(f)), details) {
+    let table = table(findings);
+    let mut lines = match table.row_count() {
+        0 => Vec::new(),
+        _ => vec![format!("{table}\n{LEGEND}\n")],
+    };
+    let partly = findings.iter().filter(|found| !simply_holds(found));
+    for (details, engines) in alike(partly, details) {
         let Some((heading, details)) = details.split_first() else {
             continue;
         };
-        text += &format!("\n{heading} on PostgreSQL {}\n", engines.join(", "));
-        text += &details.concat();
+        let engines = engines.join(", ");
+        lines.push(format!("{heading} on PostgreSQL {engines}"));
+        lines.push(details.concat());
     }
-    text += "\n";
     let unmeasured = |found: &&Finding| found.verdict == ClaimVerdict::NotMeasured;
     for (why, engines) in alike(findings.iter().filter(unmeasured), not_measured) {
-        text += &format!("{} (PostgreSQL {})\n", why.concat(), engines.join(", "));
+        let engines = engines.join(", ");
+        lines.push(format!("{} (PostgreSQL {engines})", why.concat()));
     }
-    text + &closing(findings, summary)
+    lines.push(closing(findings, summary));
+    lines.join("\n")
 }
 
 const LEGEND: &str = "where: holds only there, as told below · no: does not hold · ?: not measured · \
