@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use certs_gen::{EndpointName, Pki};
+use certs_gen::{EndpointName, Given, Pki};
 use harness::{
     endpoint::{self, Endpoint, Facts, Master},
     rundir::RunDir,
@@ -25,6 +25,14 @@ pub struct Ground {
     pki: Arc<Pki>,
 }
 
+/// A server certificate that somebody gave, and the name that clients verify.
+pub struct Chain {
+    /// The name.
+    pub name: EndpointName,
+    /// The certificate.
+    pub given: Given,
+}
+
 impl Ground {
     /// Removes what killed runs left, and makes a folder; keys are made when
     /// they are asked for.
@@ -33,8 +41,20 @@ impl Ground {
     /// When there is no place to write, or the name is no DNS name.
     pub fn new(host: &str) -> Result<Self, Failure> {
         let name = EndpointName::new(host).map_err(|e| Failure::Usage(e.into()))?;
+        Self::create(|folder| Pki::new(name, folder))
+    }
+
+    /// The same where somebody gave a certificate.
+    ///
+    /// # Errors
+    /// When there is no place to write.
+    pub fn on(Chain { name, given }: Chain) -> Result<Self, Failure> {
+        Self::create(|folder| Pki::new(name, folder).with_given(given))
+    }
+
+    fn create(pki: impl FnOnce(PathBuf) -> Pki) -> Result<Self, Failure> {
         let run_dir = RunDir::create().map_err(|e| Failure::CouldNot(e.into()))?;
-        let pki = Pki::new(name, run_dir.path().join("pki"));
+        let pki = pki(run_dir.path().join("pki"));
         Ok(Self {
             run_dir: Arc::new(run_dir),
             pki: Arc::new(pki),
@@ -122,6 +142,7 @@ fn trust_file(pki: &Pki, trust: Trust) -> Result<PathBuf, String> {
         Trust::Both => certs_gen::Trust::Both,
         Trust::Bundle => certs_gen::Trust::Bundle,
         Trust::Missing => certs_gen::Trust::Missing,
+        Trust::Given => certs_gen::Trust::Given,
         Trust::System => return Err("`system` is a word, and no file".to_owned()),
     };
     let path = pki.trust(trust).map_err(|error| error.to_string())?;

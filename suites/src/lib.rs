@@ -10,6 +10,6 @@ mod stop;
 
 pub use backend::{Backend, Chosen, Engine};
 pub use emulator::{Builder, Emulator};
-pub use ground::Ground;
+pub use ground::{Chain, Ground};
 pub use setup::{Failure, Setup, Workers};
 pub use stop::Stop;

@@ -2,6 +2,7 @@
 //! leaves nothing behind.
 
 mod guard;
+mod tree;
 
 use std::{
     fs,
@@ -20,6 +21,7 @@ use nix::{
 };
 use rstest::rstest;
 use tempfile::TempDir;
+use tree::files;
 
 #[rstest]
 #[case(Signal::SIGINT, 130)]
@@ -120,19 +122,6 @@ fn postmaster(temp: &Path) -> Pid {
         .unwrap();
     let text = fs::read_to_string(file).unwrap();
     Pid::from_raw(text.lines().next().unwrap().parse().unwrap())
-}
-
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .flat_map(|entry| match entry.file_type() {
-            Ok(kind) if kind.is_dir() => files(&entry.path()),
-            _ => vec![entry.path()],
-        })
-        .collect()
 }
 
 /// Processes that work in the folder or name it: servers and workers.

@@ -48,6 +48,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
 async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
     // A selection that is wrong on any engine is told before one is fetched.
     args.select.plan(data, &[])?;
+    let chain = args.select.chain.read()?;
     let mut sinks = sinks(args, data).map_err(Failure::Usage)?;
     let engines = args.place.engines(&args.engine).await?;
     let plan = args.select.plan(data, &engines)?;
@@ -61,7 +62,7 @@ async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
         ..Options::default()
     };
     let workers = Workers::of(data, args.select.folder());
-    let setup = Setup::new(&workers, options)?;
+    let setup = Setup::on(chain, &workers, options)?;
     (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
     let summary = setup.play(&plan, &engines, &mut sinks).await;
     let interrupted = setup.stop.exit_code();

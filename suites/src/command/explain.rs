@@ -12,9 +12,9 @@ use harness::{
     run::Options,
     suite::{Cell, Data},
 };
-use suites::{Engine, Failure, Setup, Workers, data};
+use suites::{Chain, Engine, Failure, Setup, Workers};
 
-use super::{Where, print, runtime};
+use super::{Where, chain::ChainArgs, load, print, runtime};
 
 /// Which cell.
 #[derive(clap::Args)]
@@ -30,27 +30,36 @@ pub struct Args {
     /// A folder of suites to read instead of the built-in ones
     #[arg(long, env = "RDS_TLS_SUITES", value_name = "DIR")]
     suites_from: Option<PathBuf>,
+    #[command(flatten)]
+    chain: ChainArgs,
 }
 
 /// Prints what a cell is about.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    let data = data::load(args.suites_from.as_deref()).map_err(Failure::Usage)?;
+    let data = load(&args.chain, args.suites_from.as_deref())?;
     let cell = find(&data, args).map_err(Failure::Usage)?;
+    let cell = cell.on(args.chain.named().as_ref());
+    let chain = args.chain.read()?;
     print(&explain(&data, &cell))?;
     if !args.serve {
         return print(&again(&cell, None));
     }
     let workers = Workers::of(&data, args.suites_from.as_deref());
-    runtime()?.block_on(serve(&args.place, &workers, &cell))
+    runtime()?.block_on(serve(&args.place, chain, &workers, &cell))
 }
 
-async fn serve(place: &Where, workers: &Workers<'_>, cell: &Cell) -> Result<u8, Failure> {
+async fn serve(
+    place: &Where,
+    chain: Option<Chain>,
+    workers: &Workers<'_>,
+    cell: &Cell,
+) -> Result<u8, Failure> {
     let engine = place.engine(Some(Version {
         major: cell.major,
         minor: None,
     }));
     let engine = engine.await?;
-    let setup = Setup::new(workers, Options::default())?;
+    let setup = Setup::on(chain, workers, Options::default())?;
     (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
     let served = serve_until_stopped(&setup, &engine, cell).await;
     let closed = setup.close().await;

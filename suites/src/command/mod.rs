@@ -1,5 +1,6 @@
 //! The subcommands.
 
+mod chain;
 pub mod check;
 pub mod drivers;
 pub mod emulate;
@@ -17,6 +18,8 @@ use harness::{
 };
 use suites::{Backend, Chosen, Engine, Failure, data};
 use tokio::runtime::Runtime;
+
+use chain::ChainArgs;
 
 /// Where PostgreSQL runs.
 #[derive(Args)]
@@ -63,6 +66,8 @@ pub struct Select {
     suites_from: Option<PathBuf>,
     /// Parts of cell ids; a cell is taken when one occurs in its id
     filters: Vec<String>,
+    #[command(flatten)]
+    chain: ChainArgs,
 }
 
 impl Select {
@@ -71,7 +76,7 @@ impl Select {
     }
 
     fn data(&self) -> Result<Data, Failure> {
-        data::load(self.folder()).map_err(Failure::Usage)
+        load(&self.chain, self.folder())
     }
 
     fn plan(&self, data: &Data, engines: &[Engine]) -> Result<Plan, Failure> {
@@ -85,8 +90,23 @@ impl Select {
             suites: self.suites.clone(),
             filters: self.filters.clone(),
         };
-        Plan::new(data, majors, &selection).map_err(|error| Failure::Usage(error.into()))
+        let mut plan =
+            Plan::new(data, majors, &selection).map_err(|error| Failure::Usage(error.into()))?;
+        let own = self.chain.named();
+        plan.cells = (plan.cells.into_iter())
+            .map(|cell| cell.on(own.as_ref()))
+            .collect();
+        Ok(plan)
     }
+}
+
+/// The suites, or the one for a person's own chain.
+fn load(chain: &ChainArgs, folder: Option<&Path>) -> Result<Data, Failure> {
+    let data = match chain.named() {
+        Some(_) => data::load_chain(folder),
+        None => data::load(folder),
+    };
+    data.map_err(Failure::Usage)
 }
 
 fn runtime() -> Result<Runtime, Failure> {
