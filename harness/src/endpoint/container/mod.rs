@@ -219,7 +219,7 @@ impl Recipe<'_> {
             .with_name(&self.image.repository)
             .with_tag(&self.image.tag)
             .with_container_name(name)
-            .with_labels(Daemon::labels(&self.run))
+            .with_labels(Daemon::labels(self.run))
             .with_env_var("POSTGRES_PASSWORD_FILE", PASSWORD)
             .with_env_var(
                 "POSTGRES_INITDB_ARGS",
