@@ -125,7 +125,9 @@ run_sql() {
 # nobody outside of the container reaches. `$@` are the server's options.
 initialise() {
   check_password
-  [ -r "$scripts" ] && [ -x "$scripts" ] || refuse "$scripts can't be read by user $(id -un)"
+  if ! [ -r "$scripts" ] || ! [ -x "$scripts" ]; then
+    refuse "$scripts can't be read by user $(id -un)"
+  fi
   make_cluster "$@"
 
   # The trust that initdb gives the socket can be taken away by POSTGRES_INITDB_ARGS.
@@ -134,7 +136,7 @@ initialise() {
   # for "ready to accept connections" there, and then on standard error from the real server.
   PGUSER=${PGUSER:-$POSTGRES_USER} pg_ctl --wait start \
     --options="$(printf '%q ' "$@" -c listen_addresses= -p "${PGPORT:-5432}")"
-  POSTGRES_DB=postgres run_sql --quiet --set=name="$POSTGRES_DB" <<<"
+  run_sql --dbname=postgres --quiet --set=name="$POSTGRES_DB" <<<"
     SELECT format('CREATE DATABASE %I', :'name')
     WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec"
   run_scripts
