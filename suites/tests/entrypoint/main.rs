@@ -6,7 +6,7 @@
 mod contract;
 mod server;
 
-use std::{env, path::Path, process::ExitCode, sync::Arc};
+use std::{env, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use harness::{
@@ -24,6 +24,9 @@ use tokio::runtime::Runtime;
 
 /// What `ci/offline-image` makes.
 const OFFLINE: &str = "rds-tls/postgres";
+
+/// How late a container may come that was asked for before a signal.
+const LATE: Duration = Duration::from_secs(2);
 
 type Test = fn(Image) -> LocalBoxFuture<'static, ()>;
 
@@ -61,6 +64,7 @@ fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
         it_stops_in_good_order,
     ];
     let runtime = Arc::new(Runtime::new()?);
+    let stop = Arc::new(Stop::default());
     let run = RunDir::create()?;
     let mut trials = Vec::new();
     match runtime.block_on(images()) {
@@ -72,10 +76,10 @@ fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
                         major,
                         run: run.path().to_owned(),
                     };
-                    let runtime = runtime.clone();
+                    let (runtime, stop) = (runtime.clone(), stop.clone());
                     let name = format!("{reference}/{name}");
                     trials.push(Trial::test(name, move || {
-                        runtime.block_on(test(image));
+                        runtime.block_on(until_told(&stop, test(image)));
                         Ok(())
                     }));
                 }
@@ -92,7 +96,7 @@ fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
     if args.list {
         return Ok(libtest_mimic::run(args, trials).exit_code());
     }
-    end_when_told(&runtime, &run)?;
+    end_when_told(&runtime, stop, &run)?;
     let conclusion = libtest_mimic::run(args, trials);
     runtime.block_on(clean_up(run.path()));
     Ok(conclusion.exit_code())
@@ -106,14 +110,28 @@ async fn clean_up(run: &Path) {
     let _ = Daemon::connect().await;
 }
 
+/// A test that a signal ends where it is. No other is begun then: the thread waits
+/// for the end of the process.
+async fn until_told(stop: &Stop, test: impl Future<Output = ()>) {
+    tokio::select! {
+        () = test => {}
+        () = stop.stopped() => {}
+    }
+    if stop.exit_code().is_some() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// On a signal, removes the containers of this run, and ends.
-fn end_when_told(runtime: &Runtime, run: &RunDir) -> anyhow::Result<()> {
-    let stop = Stop::default();
+fn end_when_told(runtime: &Runtime, stop: Arc<Stop>, run: &RunDir) -> anyhow::Result<()> {
     let _within = runtime.enter();
     stop.heed_signals()?;
     let folder = run.path().to_owned();
     runtime.spawn(async move {
         stop.stopped().await;
+        clean_up(&folder).await;
+        // What Docker was asked for just before may come late.
+        tokio::time::sleep(LATE).await;
         clean_up(&folder).await;
         std::process::exit(stop.exit_code().unwrap_or(1).into());
     });
@@ -147,7 +165,7 @@ async fn images() -> Result<Vec<(String, u16)>, String> {
     let of_named = |(reference, _): &(String, u16)| reference.starts_with(&named);
     if !named.is_empty() && !images.iter().any(of_named) {
         // Asked for by name, it must not go without a word.
-        return Ok(vec![(named, 0)]);
+        images.push((named, 0));
     }
     if images.is_empty() {
         return Err(format!(
