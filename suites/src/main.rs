@@ -21,7 +21,8 @@ enum Command {
     /// Plays the suites; ends with 0 conforms, 1 does not, 2 usage, 3 could not
     /// find out
     Check(command::check::Args),
-    /// Keeps an emulated RDS instance up until Ctrl-C, and prints how to connect
+    /// Keeps an emulated RDS instance up until Ctrl-C or --stop, and prints how
+    /// to connect
     Emulate(command::emulate::Args),
     /// Lists the cells of the suites, and starts nothing
     List(command::list::Args),

@@ -2,19 +2,21 @@
 //! leaves nothing behind.
 
 mod guard;
+mod leftovers;
 mod tree;
 
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    os::unix::process::ExitStatusExt,
     path::Path,
     process::{ChildStdout, Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use guard::Guard;
+use leftovers::{assert_nothing_left, processes, temp};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -77,13 +79,6 @@ fn a_server_that_dies_in_the_middle_breaks_the_rest() {
     assert_nothing_left(&temp);
 }
 
-/// A folder for temporary files that the server's user may pass through.
-fn temp() -> TempDir {
-    let temp = tempfile::tempdir().unwrap();
-    fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o711)).unwrap();
-    temp
-}
-
 fn command(temp: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rds-tls"));
     command
@@ -122,33 +117,4 @@ fn postmaster(temp: &Path) -> Pid {
         .unwrap();
     let text = fs::read_to_string(file).unwrap();
     Pid::from_raw(text.lines().next().unwrap().parse().unwrap())
-}
-
-/// Processes that work in the folder or name it: servers and workers.
-fn processes(folder: &Path) -> Vec<String> {
-    let folder = folder.canonicalize().unwrap();
-    let named = |entry: &Path| {
-        let read = |name| fs::read(entry.join(name)).unwrap_or_default();
-        let line = String::from_utf8_lossy(&read("cmdline")).into_owned();
-        let environment = String::from_utf8_lossy(&read("environ")).into_owned();
-        let works_in = fs::read_link(entry.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&folder));
-        let name = folder.to_str().unwrap();
-        (works_in || line.contains(name) || environment.contains(name)).then_some(line)
-    };
-    let own = Path::new("/proc").join(std::process::id().to_string());
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    (entries.map(|entry| entry.path()))
-        .filter(|path| *path != own)
-        .filter_map(|path| named(&path))
-        .collect()
-}
-
-fn assert_nothing_left(temp: &TempDir) {
-    let patience = Instant::now() + Duration::from_secs(5);
-    while !processes(temp.path()).is_empty() && Instant::now() < patience {
-        thread::sleep(Duration::from_millis(20));
-    }
-    assert_eq!(processes(temp.path()), Vec::<String>::new());
-    let left: Vec<_> = fs::read_dir(temp.path()).unwrap().flatten().collect();
-    assert!(left.is_empty(), "{left:?}");
 }

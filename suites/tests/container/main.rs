@@ -2,6 +2,8 @@
 //! leaves nothing behind. Without a Docker daemon or an image, all of it is left
 //! out, counted and with the reason.
 
+#[path = "../death/mod.rs"]
+mod death;
 #[path = "../guard/mod.rs"]
 mod guard;
 mod relay;
@@ -18,10 +20,14 @@ use std::{
     time::Duration,
 };
 
+use death::kill_and_wait;
 use guard::Guard;
 use harness::endpoint::{Daemon, ImageName};
 use libtest_mimic::{Arguments, Completion, Trial};
-use nix::sys::signal::{Signal, kill};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use relay::Relay;
 use tempfile::TempDir;
 use testcontainers::{
@@ -40,7 +46,7 @@ const CELL: &str = "connection-string/libpq/uri/disable";
 
 fn main() -> ExitCode {
     let missing = Runtime::new().unwrap().block_on(missing());
-    let tests: [(&str, fn()); 7] = [
+    let tests: [(&str, fn()); 8] = [
         ("a_run_that_conforms_leaves_nothing", || conforms()),
         ("sigint_ends_the_run_with_what_was_seen", || {
             signal(Signal::SIGINT, 130);
@@ -59,6 +65,9 @@ fn main() -> ExitCode {
             daemon_stops();
         }),
         ("a_port_in_use_is_told", || port_in_use()),
+        ("a_detached_instance_takes_its_container_along", || {
+            detached();
+        }),
     ];
     let trials = tests.map(|(name, test)| {
         let missing = missing.clone();
@@ -169,6 +178,50 @@ fn port_in_use() {
     assert_eq!(output.status.code(), Some(3), "{error}");
     assert!(error.contains("is taken; name another"), "{error}");
     assert_nothing_left(&temp);
+}
+
+/// Stopped, and killed.
+fn detached() {
+    let temp = temp();
+    let emulate = |option: &str| {
+        Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+            .args(["emulate", option])
+            .env("RDS_TLS_BACKEND", "container")
+            .env("TMPDIR", temp.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+            .code()
+    };
+    assert_eq!(emulate("--detach"), Some(0));
+    assert_eq!(containers(temp.path()).len(), 1);
+    assert_eq!(emulate("--stop"), Some(0));
+    assert_nothing_left(&temp);
+
+    assert_eq!(emulate("--detach"), Some(0));
+    kill_containers(temp.path());
+    assert_eq!(emulate("--stop"), Some(0));
+    assert_nothing_left(&temp);
+
+    assert_eq!(emulate("--detach"), Some(0));
+    kill_and_wait(instance(temp.path()));
+    assert_eq!(emulate("--stop"), Some(1));
+    assert_nothing_left(&temp);
+}
+
+/// The detached process of a folder for temporary files.
+fn instance(temp: &Path) -> Pid {
+    let folder = format!("TMPDIR={}\0", temp.display());
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let mut pids = entries.filter_map(|entry| {
+        let read = |name| fs::read(entry.path().join(name)).unwrap_or_default();
+        let line = String::from_utf8_lossy(&read("cmdline")).into_owned();
+        let environment = String::from_utf8_lossy(&read("environ")).into_owned();
+        let found = line.contains("--detached") && environment.contains(&folder);
+        found.then(|| entry.file_name().to_str()?.parse().ok())?
+    });
+    Pid::from_raw(pids.next().unwrap())
 }
 
 fn temp() -> TempDir {
