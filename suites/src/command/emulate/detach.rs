@@ -68,11 +68,13 @@ pub fn report(text: &str) -> Result<(), Failure> {
     let tell = || {
         let null = File::options().read(true).write(true).open("/dev/null")?;
         dup2_stderr(&null)?;
+        env::set_current_dir("/")?;
         let mut out = io::stdout();
         out.write_all(text.as_bytes())?;
         out.flush()?;
+        // Last: whoever waits goes on as soon as the pipe is closed.
         dup2_stdout(&null)?;
-        env::set_current_dir("/")
+        io::Result::Ok(())
     };
     tell()
         .context("nobody waits for the instance")
