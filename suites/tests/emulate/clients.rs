@@ -170,7 +170,7 @@ impl Package {
                 fs::write(stamp, wanted).unwrap();
                 return Ok(folder);
             }
-            Ok(output) => last_line(&output),
+            Ok(output) => last_lines(&output),
             Err(why) => why,
         };
         Err(format!("{name} {} can't be fetched: {why}", self.version))
@@ -194,9 +194,12 @@ fn is_on_path(program: &str) -> bool {
     env::split_paths(&folders).any(|folder| folder.join(program).is_file())
 }
 
-fn last_line(output: &Output) -> String {
+/// Tools end with where their logs are, after what went wrong.
+fn last_lines(output: &Output) -> String {
     let text = [output.stdout.as_slice(), &output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
-    let last = text.lines().rfind(|line| !line.trim().is_empty());
-    last.unwrap_or("it said nothing").to_owned()
+    let lines: Vec<&str> = (text.lines().map(str::trim))
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(6)..].join(" | ")
 }
