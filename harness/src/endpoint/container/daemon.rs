@@ -34,12 +34,21 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// Finds it, and removes the containers of killed runs.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub async fn connect() -> Result<Self, ContainerError> {
+        let daemon = Self::find().await?;
+        daemon.sweep().await;
+        Ok(daemon)
+    }
+
     /// Finds it as testcontainers does: `DOCKER_HOST`, else the usual sockets.
-    /// Then removes the containers of killed runs.
     ///
     /// # Errors
     /// When none answers, or it is on another machine.
-    pub async fn connect() -> Result<Self, ContainerError> {
+    pub async fn find() -> Result<Self, ContainerError> {
         if let Some(elsewhere) = env::var("DOCKER_HOST").ok().filter(|host| !is_here(host)) {
             return Err(ContainerError::Elsewhere(elsewhere));
         }
@@ -50,9 +59,7 @@ impl Daemon {
             Ok(Err(error)) => return Err(no_daemon(describe(&error))),
             Err(_) => return Err(no_daemon(format!("no word in {PATIENCE:?}"))),
         }
-        let daemon = Self { docker };
-        daemon.sweep().await;
-        Ok(daemon)
+        Ok(Self { docker })
     }
 
     /// The labels by which a container of a run is found, once that run was

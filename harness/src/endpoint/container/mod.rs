@@ -82,7 +82,7 @@ pub async fn container(
 }
 
 async fn start(image: &Image, options: Options) -> Result<Started<InContainer>, EndpointError> {
-    let daemon = Daemon::connect().await?;
+    let daemon = Daemon::find().await?;
     let defaults = options.defaults_of(image.version())?;
     let effective = Policy::default().effective(&defaults);
     let openssl_conf = policy::openssl_conf(&effective, image.version());
