@@ -2,9 +2,13 @@
 default:
     @just --list
 
-# Play the suites on an embedded PostgreSQL: `just check --engine 12 verify-ca`.
+# Play the suites: `just check --engine 12 verify-ca`.
 check *ARGS:
     ci/setup cargo run --bin rds-tls -- check {{ARGS}}
+
+# Build container images from Debian's packages, where no registry is reached.
+images *VERSIONS:
+    ci/docker ci/offline-image {{VERSIONS}}
 
 # Run all tests, the suites among them: `just test prefer`.
 test *ARGS:

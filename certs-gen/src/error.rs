@@ -61,6 +61,9 @@ pub enum Error {
         /// The generator's reason.
         why: String,
     },
+    /// The leaf or the trust anchors `given`, and nobody gave any.
+    #[error("no server certificate of somebody's own was given, and so there is no `given`")]
+    NotGiven,
     /// The system gave no random bytes for a serial number.
     #[error("the system's random number generator failed")]
     Random,

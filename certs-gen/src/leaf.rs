@@ -70,10 +70,12 @@ pub enum Leaf {
     Rsa4096,
     /// A P-384 key.
     P384,
+    /// Somebody's own, and none of ours: see [`Given`](crate::Given).
+    Given,
 }
 
 impl Leaf {
-    /// All leaves.
+    /// All leaves that are made here.
     pub const ALL: [Self; 22] = [
         Self::Right,
         Self::Other,
@@ -99,16 +101,25 @@ impl Leaf {
         Self::P384,
     ];
 
+    /// All leaves, [`Leaf::Given`] with them.
+    pub(crate) const COUNT: usize = Self::ALL.len() + 1;
+
     /// Its name in data files and on command lines, as `leaf-only`: serde's.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        self.shape().name
+        match self.shape() {
+            Some(shape) => shape.name,
+            None => "given",
+        }
     }
 
     /// What it is, as the end of a sentence that begins with "certificate".
     #[must_use]
     pub const fn about(self) -> &'static str {
-        self.shape().about
+        match self.shape() {
+            Some(shape) => shape.about,
+            None => "that was given",
+        }
     }
 
     /// The file that holds what the server sends, beneath the PKI's folder.
@@ -120,14 +131,19 @@ impl Leaf {
         }
     }
 
-    /// The kind of its key: leaves of a kind share one.
+    /// The kind of its key, where it is made here: leaves of a kind share one.
     #[must_use]
-    pub const fn key(self) -> KeyKind {
-        self.shape().key
+    pub const fn key(self) -> Option<KeyKind> {
+        match self.shape() {
+            Some(shape) => Some(shape.key),
+            None => None,
+        }
     }
 
-    pub(crate) const fn shape(self) -> &'static Shape {
-        match self {
+    /// What it is made after; none where it isn't made here.
+    pub(crate) const fn shape(self) -> Option<&'static Shape> {
+        Some(match self {
+            Self::Given => return None,
             Self::Right => &RIGHT,
             Self::Other => &OTHER,
             Self::LeafOnly => &LEAF_ONLY,
@@ -150,7 +166,7 @@ impl Leaf {
             Self::Rsa1024 => &RSA_1024,
             Self::Rsa4096 => &RSA_4096,
             Self::P384 => &P384,
-        }
+        })
     }
 }
 
@@ -421,11 +437,12 @@ mod tests {
 
     #[test]
     fn all_are_in_order_and_named_as_serde_names_them() {
-        for (index, leaf) in Leaf::ALL.into_iter().enumerate() {
+        let all = Leaf::ALL.into_iter().chain([Leaf::Given]);
+        for (index, leaf) in all.enumerate() {
             assert_eq!(leaf as usize, index);
             let named: Result<Leaf, Error> = Leaf::deserialize(leaf.name().into_deserializer());
             assert_eq!(named, Ok(leaf));
         }
-        assert_eq!(Leaf::ALL.last(), Some(&Leaf::P384), "a leaf is missing");
+        assert_eq!(Leaf::Given as usize + 1, Leaf::COUNT, "a leaf is missing");
     }
 }

@@ -8,22 +8,26 @@
 //!
 //! A [`Pki`] is made for one endpoint and one run: nothing is generated before
 //! it is asked for, and everything is generated once. Each subject says in its
-//! O that it is a throwaway, so that nobody mistakes one for Amazon's.
+//! O that it is a throwaway, so that nobody mistakes one for Amazon's. A server
+//! certificate that somebody has can stand beside them: [`Given`].
 
 mod bundle;
 mod endpoint;
 mod error;
 mod file;
+mod given;
 mod issue;
 mod keys;
 mod leaf;
 mod pki;
 mod profile;
 mod subject;
+mod trial;
 mod trust;
 
 pub use endpoint::{DEFAULT_ENDPOINT, EndpointName};
 pub use error::Error;
+pub use given::{Given, GivenError, GivenFiles};
 pub use keys::KeyKind;
 pub use leaf::{ADDRESS, Leaf};
 pub use pki::{Pki, ServerFiles};

@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use certs_gen::{DEFAULT_ENDPOINT, EndpointName, Error, Leaf, Pki, Trust};
+use certs_gen::{DEFAULT_ENDPOINT, EndpointName, Error, KeyKind, Leaf, Pki, Trust};
 use clap::Parser;
 
 /// Writes a throwaway PKI in the shape of Amazon RDS's, PEM files: for tests
@@ -109,7 +109,7 @@ fn files() -> [File; 7] {
             make: |pki| Ok(&pki.server(Leaf::Right)?.chain),
         },
         File {
-            name: Leaf::Right.key().server_file().to_owned(),
+            name: KeyKind::Rsa2048.server_file().to_owned(),
             purpose: "the server's private key (ssl_key_file)",
             make: |pki| Ok(&pki.server(Leaf::Right)?.key),
         },

@@ -12,6 +12,7 @@ use crate::{
     endpoint::EndpointName,
     error::Error,
     file::{Readers, write_new},
+    given::Given,
     issue::{as_v1, self_signed, signed_by},
     keys::{Holder, Key, KeyKind, Keys},
     leaf::{Form, Leaf, Link, Shape},
@@ -34,13 +35,14 @@ const CA_KIND: KeyKind = KeyKind::Rsa2048;
 pub struct Pki {
     endpoint: EndpointName,
     folder: PathBuf,
+    given: Option<Given>,
     keys: Keys,
     root: OnceCell<Authority>,
     subordinate: OnceCell<Authority>,
     expired_subordinate: OnceCell<Authority>,
-    servers: [OnceCell<ServerFiles>; Leaf::ALL.len()],
+    servers: [OnceCell<ServerFiles>; Leaf::COUNT],
     server_keys: [OnceCell<PathBuf>; KeyKind::ALL.len()],
-    trusts: [OnceCell<PathBuf>; Trust::ALL.len()],
+    trusts: [OnceCell<PathBuf>; Trust::COUNT],
 }
 
 /// What a server needs to present a [`Leaf`], PEM each.
@@ -49,7 +51,8 @@ pub struct ServerFiles {
     /// The certificates that it sends, the leaf first (`ssl_cert_file`).
     pub chain: PathBuf,
     /// The leaf's private key, PKCS #8, mode 0600 and the caller's own
-    /// (`ssl_key_file`). The same file for all leaves with that kind of key.
+    /// (`ssl_key_file`). The same file for all leaves that are made here with
+    /// that kind of key.
     pub key: PathBuf,
     /// SHA-256 of the leaf's DER.
     pub leaf_sha256: [u8; 32],
@@ -70,6 +73,7 @@ impl Pki {
         Self {
             endpoint,
             folder: folder.into(),
+            given: None,
             keys: Keys::default(),
             root: OnceCell::new(),
             subordinate: OnceCell::new(),
@@ -77,6 +81,16 @@ impl Pki {
             servers: Default::default(),
             server_keys: Default::default(),
             trusts: Default::default(),
+        }
+    }
+
+    /// Takes in somebody's own server certificate, as [`Leaf::Given`] and
+    /// [`Trust::Given`].
+    #[must_use]
+    pub fn with_given(self, given: Given) -> Self {
+        Self {
+            given: Some(given),
+            ..self
         }
     }
 
@@ -89,7 +103,8 @@ impl Pki {
     /// The files with which a server presents a leaf.
     ///
     /// # Errors
-    /// When a key or a certificate can't be made or a file can't be written.
+    /// When a key or a certificate can't be made or a file can't be written,
+    /// or nobody gave the one that is asked for.
     pub fn server(&self, leaf: Leaf) -> Result<&ServerFiles, Error> {
         self.servers[leaf as usize].get_or_try_init(|| self.make_server(leaf))
     }
@@ -102,10 +117,10 @@ impl Pki {
         self.trust(Trust::Root)
     }
 
-    /// A file of trust anchors, PEM.
+    /// A file of trust anchors, PEM; [`Trust::Given`] is for its owner alone.
     ///
     /// # Errors
-    /// When a key or a certificate can't be made or the file can't be written.
+    /// As [`Pki::server`].
     pub fn trust(&self, trust: Trust) -> Result<&Path, Error> {
         self.trusts[trust as usize]
             .get_or_try_init(|| self.make_trust(trust))
@@ -133,13 +148,15 @@ impl Pki {
     }
 
     fn make_server(&self, leaf: Leaf) -> Result<ServerFiles, Error> {
-        let shape = leaf.shape();
+        let Some(shape) = leaf.shape() else {
+            return self.write_given();
+        };
         self.keys.prepare(&[
             (Holder::Root, CA_KIND),
             (Holder::Subordinate, CA_KIND),
             (Holder::Server, shape.key),
         ])?;
-        let certificate = self.make_leaf(leaf)?;
+        let certificate = self.make_leaf(leaf, shape)?;
         let mut chain_pem = Vec::new();
         for link in shape.sends {
             chain_pem.extend(pem(match link {
@@ -159,8 +176,25 @@ impl Pki {
         })
     }
 
-    fn make_leaf(&self, leaf: Leaf) -> Result<X509, Error> {
-        let shape = leaf.shape();
+    /// Writes what somebody gave, the key for its owner alone.
+    fn write_given(&self) -> Result<ServerFiles, Error> {
+        let given = self.given()?;
+        let chain = self.folder.join(Leaf::Given.chain_file());
+        let key = self.folder.join("server-given.key");
+        write_new(&chain, given.chain(), Readers::Everyone)?;
+        write_new(&key, given.key(), Readers::Owner)?;
+        Ok(ServerFiles {
+            chain,
+            key,
+            leaf_sha256: sha256(given.leaf()),
+        })
+    }
+
+    fn given(&self) -> Result<&Given, Error> {
+        self.given.as_ref().ok_or(Error::NotGiven)
+    }
+
+    fn make_leaf(&self, leaf: Leaf, shape: &Shape) -> Result<X509, Error> {
         let params = self.leaf_params(leaf, shape)?;
         let key = self.keys.get(Holder::Server, shape.key)?;
         let issuer_key = self.keys.get(Holder::Subordinate, CA_KIND)?;
@@ -225,8 +259,14 @@ impl Pki {
                 bundle(&self.keys, &self.endpoint.region(), root)?
             }
             Trust::Missing => return Ok(path),
+            Trust::Given => self.given()?.trust().to_owned(),
         };
-        write_new(&path, &pem, Readers::Everyone)?;
+        // What else somebody's file holds is theirs.
+        let readers = match trust {
+            Trust::Given => Readers::Owner,
+            _ => Readers::Everyone,
+        };
+        write_new(&path, &pem, readers)?;
         Ok(path)
     }
 

@@ -31,10 +31,12 @@ pub enum Trust {
     Bundle,
     /// A file that doesn't exist.
     Missing,
+    /// Somebody's own, and none of ours: see [`Given`](crate::Given).
+    Given,
 }
 
 impl Trust {
-    /// All of them.
+    /// All that are made here.
     pub const ALL: [Self; 6] = [
         Self::Root,
         Self::WrongRoot,
@@ -43,6 +45,9 @@ impl Trust {
         Self::Bundle,
         Self::Missing,
     ];
+
+    /// All of them, [`Trust::Given`] too.
+    pub(crate) const COUNT: usize = Self::ALL.len() + 1;
 
     /// The file's name, beneath the PKI's folder.
     #[must_use]
@@ -54,6 +59,7 @@ impl Trust {
             Self::Both => "both.pem",
             Self::Bundle => "global-bundle.pem",
             Self::Missing => "missing.pem",
+            Self::Given => "given-trust.pem",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     driver::{Outcome, SessionRow},
-    suite::{Cell, Data, SourceFile},
+    suite::{CHAIN_FILE, Cell, Data, SourceFile},
     tap::{Event, Side, Transcript},
 };
 
@@ -72,7 +72,17 @@ pub const HBA: &str =
 
 /// A cell of the tiny suite, on PostgreSQL 17.
 pub fn cell(name: &str, known: &str) -> Cell {
-    let data = data(known);
+    cell_of(&data(known), name)
+}
+
+/// The cell `encrypted`, to be played on somebody's own chain.
+pub fn cell_on_own_chain() -> Cell {
+    let given = r#"encrypted = { leaf = "given", sslrootcert = "given" }"#;
+    let suite = SUITE.replace("encrypted = {}", given);
+    cell_of(&parse(CHAIN_FILE, &suite, ""), "encrypted")
+}
+
+fn cell_of(data: &Data, name: &str) -> Cell {
     let id = format!("t/d/{name}");
     let case = data.cases.iter().find(|case| case.id == id).unwrap();
     Arc::clone(case).at(17).unwrap()
@@ -143,12 +153,16 @@ pub fn one(events: Vec<Event>) -> Transcript {
 
 /// The tiny suite, with the text of a `known.toml`.
 pub fn data(known: &str) -> Data {
+    parse("cases/t.toml", SUITE, known)
+}
+
+fn parse(name: &str, suite: &str, known: &str) -> Data {
     let file = |name: &str, text: &str| SourceFile {
         name: name.to_owned(),
         text: text.to_owned(),
     };
     Data::parse(&[
-        file("cases/t.toml", SUITE),
+        file(name, suite),
         file("claims.toml", CLAIMS),
         file("drivers/d.toml", DRIVER),
         file("known.toml", known),

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use harness::{
     endpoint::Endpoint,
-    engine::Version,
+    engine::{self, Version},
     judge::Verdict,
     policy::{Leaf, Policy},
     run::{Event, Options, Sink, Summary},
@@ -100,9 +100,18 @@ async fn measure() -> anyhow::Result<Vec<Figure>> {
 }
 
 /// All cells in a container, and on a server of this machine of the same
-/// version.
+/// version: the newest installed, whose OpenSSL is likely to be as new as the
+/// image's, where there is an image of it.
 async fn container(setup: &Setup, data: &Data) -> anyhow::Result<Vec<Figure>> {
-    let container = match Backend::Container.engine(None).await {
+    let installed = engine::newest_installed().map(|version| Version {
+        minor: None,
+        ..version
+    });
+    let mut found = Backend::Container.engine(installed).await;
+    if found.is_err() {
+        found = Backend::Container.engine(None).await;
+    }
+    let container = match found {
         Ok(engine) => engine,
         Err(error) => {
             eprintln!("{error}: the figures of containers are left out");

@@ -193,7 +193,7 @@ async fn containers(requests: &[Option<Version>]) -> anyhow::Result<Vec<Engine>>
 
 #[cfg(feature = "container")]
 async fn newest_image() -> Option<Version> {
-    let daemon = Daemon::connect().await.ok()?;
+    let daemon = Daemon::find().await.ok()?;
     let image = daemon.image_here(&ImageName::from_environment()).await;
     image.ok().flatten().map(|image| image.version())
 }

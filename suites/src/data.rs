@@ -5,25 +5,62 @@ use std::{fs, io, path::Path};
 use anyhow::Context;
 use harness::{
     policy::DefaultsTable,
-    suite::{Data, SourceFile},
+    suite::{CHAIN_FILE, Data, SourceFile},
 };
 use include_dir::{Dir, include_dir};
 
 static CASES: Dir = include_dir!("$CARGO_MANIFEST_DIR/cases");
 static DRIVERS: Dir = include_dir!("$CARGO_MANIFEST_DIR/drivers");
+static FOLDERS: [(&str, &Dir); 2] = [("cases", &CASES), ("drivers", &DRIVERS)];
+static TOP: [(&str, &str); 3] = [
+    (CHAIN_FILE, include_str!("../chain.toml")),
+    ("claims.toml", include_str!("../claims.toml")),
+    ("known.toml", include_str!("../known.toml")),
+];
 
 /// Where the built-in files were taken from; what they name by a relative path
 /// is looked for there.
 pub const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Files that are read together.
+struct Contents {
+    top: &'static [&'static str],
+    folders: &'static [&'static str],
+}
+
+/// The suites that are played when nobody gives a chain.
+const SUITES: Contents = Contents {
+    top: &["claims.toml", "known.toml"],
+    folders: &["cases", "drivers"],
+};
+
+/// The suite that is played on somebody's own chain. What is known of RDS's
+/// chain says nothing of theirs.
+const CHAIN: Contents = Contents {
+    top: &[CHAIN_FILE, "claims.toml"],
+    folders: &["drivers"],
+};
 
 /// Reads and crosses all tables, from `folder` or as they were built in.
 ///
 /// # Errors
 /// With file and line, when something is wrong with them.
 pub fn load(folder: Option<&Path>) -> anyhow::Result<Data> {
+    parse(&SUITES, folder)
+}
+
+/// The same for the suite that is played on somebody's own chain.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_chain(folder: Option<&Path>) -> anyhow::Result<Data> {
+    parse(&CHAIN, folder)
+}
+
+fn parse(contents: &Contents, folder: Option<&Path>) -> anyhow::Result<Data> {
     let files = match folder {
-        Some(folder) => read(folder)?,
-        None => built_in(),
+        Some(folder) => contents.read(folder)?,
+        None => contents.built_in(),
     };
     Ok(Data::parse(&files)?)
 }
@@ -39,48 +76,55 @@ pub fn defaults() -> anyhow::Result<DefaultsTable> {
     )?)
 }
 
-/// The files as they were built in, sorted by name.
+/// The files of the suites as they were built in, sorted by name.
 #[must_use]
 pub fn built_in() -> Vec<SourceFile> {
-    let top = [
-        ("claims.toml", include_str!("../claims.toml")),
-        ("known.toml", include_str!("../known.toml")),
-    ];
-    let mut files: Vec<SourceFile> = top.map(|(name, text)| file(name.to_owned(), text)).into();
-    for (folder, dir) in [("cases", &CASES), ("drivers", &DRIVERS)] {
-        let in_folder = dir.files().filter(|entry| is_toml(entry.path()));
-        files.extend(in_folder.filter_map(|entry| {
-            let name = entry.path().to_str()?;
-            Some(file(format!("{folder}/{name}"), entry.contents_utf8()?))
-        }));
-    }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    files
+    SUITES.built_in()
 }
 
-fn read(folder: &Path) -> anyhow::Result<Vec<SourceFile>> {
-    let mut names = vec!["claims.toml".to_owned(), "known.toml".to_owned()];
-    for sub in ["cases", "drivers"] {
-        let path = folder.join(sub);
-        let entries = fs::read_dir(&path)
-            .and_then(Iterator::collect::<io::Result<Vec<_>>>)
-            .with_context(|| format!("the folder of suites lacks {}", path.display()))?;
-        let in_folder = entries.iter().filter(|entry| is_toml(&entry.path()));
-        names.extend(in_folder.filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            Some(format!("{sub}/{name}"))
-        }));
+impl Contents {
+    fn built_in(&self) -> Vec<SourceFile> {
+        let top = TOP.iter().filter(|(name, _)| self.top.contains(name));
+        let mut files: Vec<SourceFile> = top
+            .map(|(name, text)| file((*name).to_owned(), text))
+            .collect();
+        for (folder, dir) in FOLDERS {
+            let dir = self.folders.contains(&folder).then_some(dir);
+            let entries = dir.into_iter().flat_map(Dir::files);
+            let in_folder = entries.filter(|entry| is_toml(entry.path()));
+            files.extend(in_folder.filter_map(|entry| {
+                let name = entry.path().to_str()?;
+                Some(file(format!("{folder}/{name}"), entry.contents_utf8()?))
+            }));
+        }
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        files
     }
-    names.sort();
-    names
-        .into_iter()
-        .map(|name| {
-            let path = folder.join(&name);
-            let text = fs::read_to_string(&path)
-                .with_context(|| format!("the suite file {} can't be read", path.display()))?;
-            Ok(file(name, &text))
-        })
-        .collect()
+
+    fn read(&self, folder: &Path) -> anyhow::Result<Vec<SourceFile>> {
+        let mut names: Vec<String> = self.top.iter().map(|name| (*name).to_owned()).collect();
+        for sub in self.folders {
+            let path = folder.join(sub);
+            let entries = fs::read_dir(&path)
+                .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+                .with_context(|| format!("the folder of suites lacks {}", path.display()))?;
+            let in_folder = entries.iter().filter(|entry| is_toml(&entry.path()));
+            names.extend(in_folder.filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                Some(format!("{sub}/{name}"))
+            }));
+        }
+        names.sort();
+        names
+            .into_iter()
+            .map(|name| {
+                let path = folder.join(&name);
+                let text = fs::read_to_string(&path)
+                    .with_context(|| format!("the suite file {} can't be read", path.display()))?;
+                Ok(file(name, &text))
+            })
+            .collect()
+    }
 }
 
 fn is_toml(path: &Path) -> bool {
@@ -103,7 +147,19 @@ mod tests {
     fn the_built_in_files_are_those_of_the_folder() {
         let folder = Path::new(FOLDER);
         let names = |files: Vec<SourceFile>| files.into_iter().map(|f| f.name).collect::<Vec<_>>();
-        assert_eq!(names(built_in()), names(read(folder).unwrap()));
+        for contents in [SUITES, CHAIN] {
+            let read = contents.read(folder).unwrap();
+            assert_eq!(names(contents.built_in()), names(read));
+        }
+    }
+
+    #[test]
+    fn every_driver_is_played_on_somebodys_own_chain() {
+        let data = load_chain(None).unwrap();
+        for driver in data.profiles.keys() {
+            let mut cases = data.cases.iter();
+            assert!(cases.any(|case| case.driver.id == *driver), "{driver}");
+        }
     }
 
     #[test]

@@ -9,9 +9,21 @@ use harness::{
     policy::{Leaf, Policy, TlsVersion},
     suite::Trust,
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Backend, Engine, Failure, ground::Ground};
+use crate::{
+    Backend, Engine, Failure,
+    ground::Ground,
+    instance::{self, Asker, InstanceName},
+};
+
+/// All but the unreserved characters of RFC 3986, 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A PostgreSQL on 127.0.0.1 whose TLS behaves like RDS's, until it is stopped
 /// or dropped.
@@ -35,12 +47,14 @@ pub struct Emulator {
     // Dropped in this order: the server ends before its folder goes.
     endpoint: Box<dyn Endpoint>,
     ground: Ground,
+    certificate: Leaf,
 }
 
 /// What the emulated instance is to be like; RDS's defaults for its engine
 /// where nothing is said.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
+    name: Option<InstanceName>,
     found: Option<Engine>,
     backend: Backend,
     engine: Option<Version>,
@@ -69,6 +83,12 @@ impl Emulator {
         &self.facts().host
     }
 
+    /// The certificate that it serves.
+    #[must_use]
+    pub fn certificate(&self) -> Leaf {
+        self.certificate
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -92,7 +112,7 @@ impl Emulator {
         format!(
             "postgresql://{}:{}@{}:{}/{}?hostaddr={}&sslmode={sslmode}",
             master.user,
-            percent_encoded(master.password.expose_secret()),
+            utf8_percent_encode(master.password.expose_secret(), RESERVED),
             self.host(),
             self.address().port(),
             master.database,
@@ -109,6 +129,44 @@ impl Emulator {
         written.map_err(Failure::CouldNot)
     }
 
+    /// Writes the master user's password alone to a file, without a line's end:
+    /// for clients that read no `PGPASSFILE`.
+    ///
+    /// # Errors
+    /// When it can't be written, or has been already.
+    pub fn write_password_file(&self) -> Result<PathBuf, Failure> {
+        let password = self.facts().master.password.expose_secret();
+        let written = self.ground.write_private("password", password);
+        written.map_err(Failure::CouldNot)
+    }
+
+    /// Writes a file in the form of `/etc/hosts` that knows [`Self::host`]:
+    /// for clients that dial the name they verify.
+    ///
+    /// # Errors
+    /// When it can't be written, or has been already.
+    pub fn write_hosts_file(&self) -> Result<PathBuf, Failure> {
+        let line = format!("{} {}\n", self.address().ip(), self.host());
+        let written = self.ground.write_private("hosts", &line);
+        written.map_err(Failure::CouldNot)
+    }
+
+    /// Waits until [`Self::stop_named`] asks for its end; for ever where it has
+    /// no name. Whoever asked waits until the run's folder is gone and what
+    /// this returns is dropped.
+    pub async fn stop_asked(&self) -> Asker {
+        self.ground.stop_asked().await
+    }
+
+    /// Asks the instance of this user that bears a name, in whatever process,
+    /// to end, and waits until nothing of it is left. False when there is none.
+    ///
+    /// # Errors
+    /// When it is still up after a minute.
+    pub async fn stop_named(name: &InstanceName) -> Result<bool, Failure> {
+        instance::stop(name).await
+    }
+
     /// Ends the server and removes all its files.
     ///
     /// # Errors
@@ -123,6 +181,14 @@ impl Emulator {
 }
 
 impl Builder {
+    /// A name, by which [`Emulator::stop_named`] finds it. One living instance
+    /// of a user bears it at a time.
+    #[must_use]
+    pub fn name(mut self, name: InstanceName) -> Self {
+        self.name = Some(name);
+        self
+    }
+
     /// Where it runs; [`Backend::Auto`] where nothing is said.
     #[must_use]
     pub fn backend(mut self, backend: Backend) -> Self {
@@ -201,7 +267,7 @@ impl Builder {
         self
     }
 
-    /// The server certificate.
+    /// The server certificate, of any shape; [`Leaf::about`] tells each.
     #[must_use]
     pub fn certificate(mut self, leaf: Leaf) -> Self {
         self.policy.leaf = leaf;
@@ -211,18 +277,21 @@ impl Builder {
     /// Starts it.
     ///
     /// # Errors
-    /// Usage, when the engine can't be had or a name is wrong; else when the
-    /// server does not start or does not show what it is to be like.
+    /// Usage, when the engine can't be had or a name is wrong; else when its
+    /// name is borne by another, or the server does not start or does not show
+    /// what it is to be like.
     pub async fn start(self) -> Result<Emulator, Failure> {
         let engine = match self.found {
             Some(engine) => engine,
             None => self.backend.engine(self.engine).await?,
         };
-        let ground = Ground::new(self.host.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
+        let host = self.host.as_deref().unwrap_or(DEFAULT_ENDPOINT);
+        let ground = Ground::named(host, self.name.as_ref())?;
         let endpoint = ground.endpoint(&engine, self.port, self.master).await;
         let mut emulator = Emulator {
             endpoint: endpoint.map_err(Failure::CouldNot)?,
             ground,
+            certificate: self.policy.leaf,
         };
         match emulator.endpoint.apply(&self.policy).await {
             Ok(_) => Ok(emulator),
@@ -233,17 +302,4 @@ impl Builder {
             }
         }
     }
-}
-
-/// All but the unreserved characters of RFC 3986, 2.3.
-fn percent_encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let encoded = |byte| {
-        if plain(byte) {
-            char::from(byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
-    };
-    text.bytes().map(encoded).collect()
 }

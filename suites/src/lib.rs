@@ -5,11 +5,13 @@ mod backend;
 pub mod data;
 mod emulator;
 mod ground;
+mod instance;
 mod setup;
 mod stop;
 
 pub use backend::{Backend, Chosen, Engine};
 pub use emulator::{Builder, Emulator};
-pub use ground::Ground;
+pub use ground::{Chain, Ground};
+pub use instance::{Asker, InstanceName, NotAnInstanceName};
 pub use setup::{Failure, Setup, Workers};
 pub use stop::Stop;

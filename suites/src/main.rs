@@ -23,7 +23,8 @@ enum Command {
     Check(command::check::Args),
     /// Tells which promises of the RDS document hold, engine by engine
     Claims(command::claims::Args),
-    /// Keeps an emulated RDS instance up until Ctrl-C, and prints how to connect
+    /// Keeps an emulated RDS instance up until Ctrl-C or --stop, and prints how
+    /// to connect
     Emulate(command::emulate::Args),
     /// Lists the cells of the suites, and starts nothing
     List(command::list::Args),

@@ -22,7 +22,12 @@ use harness::{
     suite::{Data, Plan, Profile},
 };
 
-use crate::{backend::Engine, data, ground::Ground, stop::Stop};
+use crate::{
+    backend::Engine,
+    data,
+    ground::{Chain, Ground},
+    stop::Stop,
+};
 
 /// Why a run could not be made, by whose turn it is.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +103,22 @@ impl Setup {
     /// # Errors
     /// When there is no place to write, or a driver has nothing that plays it.
     pub fn new(workers: &Workers, options: run::Options) -> Result<Self, Failure> {
-        let ground = Ground::new(DEFAULT_ENDPOINT)?;
+        Self::on(None, workers, options)
+    }
+
+    /// The same for the name and the certificate that somebody gave, if any.
+    ///
+    /// # Errors
+    /// As [`Setup::new`].
+    pub fn on(
+        chain: Option<Chain>,
+        workers: &Workers,
+        options: run::Options,
+    ) -> Result<Self, Failure> {
+        let ground = match chain {
+            Some(chain) => Ground::on(chain)?,
+            None => Ground::new(DEFAULT_ENDPOINT)?,
+        };
         let homes = ground.path().join("homes");
         fs::create_dir(&homes)
             .with_context(|| format!("{} can't be made", homes.display()))

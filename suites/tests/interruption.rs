@@ -2,84 +2,52 @@
 //! leaves nothing behind.
 
 mod guard;
+mod leftovers;
+mod running;
+mod tree;
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Read},
-    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
-    path::Path,
-    process::{ChildStdout, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path, process::Command};
 
-use guard::Guard;
+use leftovers::{assert_nothing_left, processes, temp};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use rstest::rstest;
+use running::{Running, next_run_conforms};
 use tempfile::TempDir;
+use tree::files;
 
 #[rstest]
 #[case(Signal::SIGINT, 130)]
 #[case(Signal::SIGTERM, 143)]
 fn a_signal_ends_the_run_with_what_was_seen(#[case] signal: Signal, #[case] code: i32) {
     let temp = temp();
-    let (mut run, mut out) = start(&temp);
-    let mut text = read_until(&mut out, "policy:");
-    thread::sleep(Duration::from_millis(300));
-    kill(run.pid(), signal).unwrap();
-    out.read_to_string(&mut text).unwrap();
-    assert_eq!(run.wait().unwrap().code(), Some(code), "{text}");
-    let summary = text.lines().last().unwrap();
-    assert!(summary.contains("opened a socket"), "{text}");
-    assert!(
-        summary.contains(" 0 fail") && !summary.contains(" 0 broken"),
-        "{summary}"
-    );
-    assert!(text.contains("the run was interrupted"), "{text}");
+    Running::start(&mut command(&temp)).interrupt(signal, code);
     assert_nothing_left(&temp);
 }
 
 #[test]
 fn what_a_killed_run_left_goes_at_the_next_start() {
     let temp = temp();
-    let (mut run, mut out) = start(&temp);
-    read_until(&mut out, "policy:");
-    kill(run.pid(), Signal::SIGKILL).unwrap();
-    assert_eq!(run.wait().unwrap().signal(), Some(9));
+    Running::start(&mut command(&temp)).kill();
     assert!(fs::read_dir(temp.path()).unwrap().count() > 0);
     assert!(
         !processes(temp.path()).is_empty(),
         "the server outlives its harness"
     );
 
-    let next = command(&temp)
-        .arg("connection-string/libpq/uri/disable")
-        .output()
-        .unwrap();
-    assert_eq!(next.status.code(), Some(0), "{next:?}");
+    next_run_conforms(&mut command(&temp));
     assert_nothing_left(&temp);
 }
 
 #[test]
 fn a_server_that_dies_in_the_middle_breaks_the_rest() {
     let temp = temp();
-    let (mut run, mut out) = start(&temp);
-    let mut text = read_until(&mut out, "policy:");
+    let run = Running::start(&mut command(&temp));
     kill(postmaster(temp.path()), Signal::SIGKILL).unwrap();
-    out.read_to_string(&mut text).unwrap();
-    assert_eq!(run.wait().unwrap().code(), Some(3), "{text}");
-    assert!(text.lines().last().unwrap().contains(" 0 fail"), "{text}");
+    run.breaks();
     assert_nothing_left(&temp);
-}
-
-/// A folder for temporary files that the server's user may pass through.
-fn temp() -> TempDir {
-    let temp = tempfile::tempdir().unwrap();
-    fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o711)).unwrap();
-    temp
 }
 
 fn command(temp: &TempDir) -> Command {
@@ -90,28 +58,6 @@ fn command(temp: &TempDir) -> Command {
     command
 }
 
-fn start(temp: &TempDir) -> (Guard, BufReader<ChildStdout>) {
-    let run = command(temp)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut run = Guard(run.unwrap());
-    let out = BufReader::new(run.stdout.take().unwrap());
-    (run, out)
-}
-
-fn read_until(out: &mut impl BufRead, word: &str) -> String {
-    let mut text = String::new();
-    while !text.contains(word) {
-        assert_ne!(
-            out.read_line(&mut text).unwrap(),
-            0,
-            "it ended with: {text}"
-        );
-    }
-    text
-}
-
 fn postmaster(temp: &Path) -> Pid {
     let is_pid_file = |path: &Path| path.ends_with("postmaster.pid");
     let file = files(temp)
@@ -120,46 +66,4 @@ fn postmaster(temp: &Path) -> Pid {
         .unwrap();
     let text = fs::read_to_string(file).unwrap();
     Pid::from_raw(text.lines().next().unwrap().parse().unwrap())
-}
-
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .flat_map(|entry| match entry.file_type() {
-            Ok(kind) if kind.is_dir() => files(&entry.path()),
-            _ => vec![entry.path()],
-        })
-        .collect()
-}
-
-/// Processes that work in the folder or name it: servers and workers.
-fn processes(folder: &Path) -> Vec<String> {
-    let folder = folder.canonicalize().unwrap();
-    let named = |entry: &Path| {
-        let read = |name| fs::read(entry.join(name)).unwrap_or_default();
-        let line = String::from_utf8_lossy(&read("cmdline")).into_owned();
-        let environment = String::from_utf8_lossy(&read("environ")).into_owned();
-        let works_in = fs::read_link(entry.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&folder));
-        let name = folder.to_str().unwrap();
-        (works_in || line.contains(name) || environment.contains(name)).then_some(line)
-    };
-    let own = Path::new("/proc").join(std::process::id().to_string());
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    (entries.map(|entry| entry.path()))
-        .filter(|path| *path != own)
-        .filter_map(|path| named(&path))
-        .collect()
-}
-
-fn assert_nothing_left(temp: &TempDir) {
-    let patience = Instant::now() + Duration::from_secs(5);
-    while !processes(temp.path()).is_empty() && Instant::now() < patience {
-        thread::sleep(Duration::from_millis(20));
-    }
-    assert_eq!(processes(temp.path()), Vec::<String>::new());
-    let left: Vec<_> = fs::read_dir(temp.path()).unwrap().flatten().collect();
-    assert!(left.is_empty(), "{left:?}");
 }

@@ -4,7 +4,7 @@
 //! drivers that this program carries are this program, executed once more.
 
 mod attempt;
-mod connection_string;
+pub(crate) mod connection_string;
 pub mod libpq;
 pub mod tokio_postgres;
 mod versions;

@@ -2,10 +2,10 @@
 
 use super::words;
 use crate::{
-    driver::Form,
+    driver::{Form, connection_string::quoted},
     endpoint::Facts,
     engine::{MASTER, STRANGER},
-    suite::{Case, Cell, Dial, Expectation, Trust, Who},
+    suite::{Case, Cell, Dial, Expectation, Trust, Who, own_chain::shell_word},
 };
 
 /// A server that is up under a cell's policy.
@@ -39,13 +39,15 @@ pub fn steps(cell: &Cell) -> Vec<String> {
 /// is up would give. No password stands in any of them.
 #[must_use]
 pub fn repro(cell: &Cell, stage: Option<&Stage>) -> Vec<String> {
+    let own = (cell.own_chain.as_ref()).map(|own| format!("{} ", own.options()));
+    let own = own.unwrap_or_default();
     let mut lines = vec![
-        format!("rds-tls check --engine {} {}", cell.major, cell.id),
-        format!("rds-tls explain --serve {}", cell.id),
-        psql(&cell.case, stage),
+        format!("rds-tls check --engine {} {own}{}", cell.major, cell.id),
+        format!("rds-tls explain --serve {own}{}", cell.id),
+        psql(cell, stage),
     ];
     if talks_tls(cell) {
-        lines.push(openssl(&cell.case, stage));
+        lines.push(openssl(cell, stage));
     }
     lines
 }
@@ -96,23 +98,27 @@ fn placeholder(trust: Trust) -> String {
         Trust::Bundle => "global-bundle.pem",
         Trust::Missing => "no-such-file.pem",
         Trust::System => "system",
+        Trust::Given => "trust.pem",
     }
     .to_owned()
 }
 
-fn file(trust: Trust, stage: Option<&Stage>) -> String {
-    match stage {
-        Some(stage) if trust != Trust::System => (stage.files)(trust),
+fn file(cell: &Cell, trust: Trust, stage: Option<&Stage>) -> String {
+    match (stage, &cell.own_chain) {
+        (Some(stage), _) if trust != Trust::System => (stage.files)(trust),
+        (None, Some(own)) if trust == Trust::Given => own.files.trust.display().to_string(),
         _ => placeholder(trust),
     }
 }
 
-fn host(case: &Case, stage: Option<&Stage>) -> String {
-    match case.settings.host.unwrap_or_default() {
-        Dial::Name => stage.map_or(certs_gen::DEFAULT_ENDPOINT, |stage| &stage.facts.host),
-        Dial::Address => return certs_gen::ADDRESS.to_string(),
+fn host(cell: &Cell, stage: Option<&Stage>) -> String {
+    match (cell.case.settings.host.unwrap_or_default(), stage) {
+        (Dial::Address, _) => certs_gen::ADDRESS.to_string(),
+        (Dial::Name, Some(stage)) => stage.facts.host.clone(),
+        (Dial::Name, None) => (cell.own_chain.as_ref())
+            .map_or(certs_gen::DEFAULT_ENDPOINT, |own| &own.host)
+            .to_owned(),
     }
-    .to_owned()
 }
 
 fn port(stage: Option<&Stage>) -> String {
@@ -122,15 +128,15 @@ fn port(stage: Option<&Stage>) -> String {
     )
 }
 
-fn psql(case: &Case, stage: Option<&Stage>) -> String {
-    let settings = &case.settings;
+fn psql(cell: &Cell, stage: Option<&Stage>) -> String {
+    let settings = &cell.case.settings;
     let user = match settings.user.unwrap_or_default() {
         Who::Master => MASTER,
         Who::Stranger => STRANGER,
     };
     let database = settings.database.as_deref().unwrap_or("postgres");
     let mut pairs = vec![
-        format!("host={}", host(case, stage)),
+        format!("host={}", host(cell, stage)),
         "hostaddr=127.0.0.1".to_owned(),
         format!("port={}", port(stage)),
         format!("user={user}"),
@@ -143,18 +149,35 @@ fn psql(case: &Case, stage: Option<&Stage>) -> String {
             .map(|word| format!("sslmode={}", word.as_ref())),
     );
     let root = settings.sslrootcert.or(settings.home_root_crt);
-    pairs.extend(root.map(|trust| format!("sslrootcert={}", file(trust, stage))));
+    pairs.extend(
+        root.map(|trust| format!("sslrootcert={}", conninfo_value(&file(cell, trust, stage)))),
+    );
     pairs.extend((settings.options.iter()).map(|(name, value)| format!("{name}={value}")));
     let environment = (settings.ssl_cert_file)
-        .map(|trust| format!("SSL_CERT_FILE={} ", file(trust, stage)))
+        .map(|trust| format!("SSL_CERT_FILE={} ", shell_word(&file(cell, trust, stage))))
         .unwrap_or_default();
     format!("{environment}psql \"{}\"", pairs.join(" "))
 }
 
-fn openssl(case: &Case, stage: Option<&Stage>) -> String {
-    let host = host(case, stage);
+/// A file in a connection string that stands in a shell's double quotes.
+fn conninfo_value(file: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@".contains(c);
+    if file.chars().all(plain) {
+        return file.to_owned();
+    }
+    let escaped = |c: char| {
+        let special = "\\\"$`".contains(c);
+        special.then_some('\\').into_iter().chain([c])
+    };
+    let value: String = quoted(file).chars().flat_map(escaped).collect();
+    format!("'{value}'")
+}
+
+fn openssl(cell: &Cell, stage: Option<&Stage>) -> String {
+    let settings = &cell.case.settings;
+    let host = host(cell, stage);
     // An address is no server name (RFC 6066, 3).
-    let (server_name, verify) = match case.settings.host.unwrap_or_default() {
+    let (server_name, verify) = match settings.host.unwrap_or_default() {
         Dial::Name => (format!(" -servername {host}"), "verify_hostname"),
         Dial::Address => (" -noservername".to_owned(), "verify_ip"),
     };
@@ -162,14 +185,14 @@ fn openssl(case: &Case, stage: Option<&Stage>) -> String {
         "openssl s_client -starttls postgres -connect 127.0.0.1:{}{server_name}",
         port(stage)
     );
-    let trust = (case.settings.sslrootcert)
+    let trust = (settings.sslrootcert)
         .filter(|trust| *trust != Trust::System)
-        .or(case.settings.home_root_crt)
-        .or(case.settings.ssl_cert_file);
+        .or(settings.home_root_crt)
+        .or(settings.ssl_cert_file);
     match trust {
         Some(trust) => format!(
             "{line} -CAfile {} -{verify} {host} -verify_return_error",
-            file(trust, stage)
+            shell_word(&file(cell, trust, stage))
         ),
         None => line,
     }

@@ -2,15 +2,17 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use certs_gen::GivenFiles;
+
 use super::*;
 use crate::{
     endpoint::{Applied, Facts, Login},
     findings::Finding,
-    fixture::{AES, HBA, cell, data, refused, session, startup, tls},
+    fixture::{AES, HBA, cell, cell_on_own_chain, data, refused, session, startup, tls},
     judge::{self, Names, Observation},
     policy::Policy,
     run::{CellResult, Event, Sink, Summary, broken},
-    suite::{Cell, Claims, SourceFile},
+    suite::{Cell, Claims, OwnChain, SourceFile},
 };
 
 const SECRET: &str = "correct-horse-battery";
@@ -228,4 +230,18 @@ fn a_cell_is_shown_again_by_lines_to_paste() {
         repro(&cell("plaintext", ""), None),
     ];
     insta::assert_snapshot!(lines.map(|lines| lines.join("\n")).join("\n\n"));
+}
+
+#[test]
+fn a_cell_on_somebodys_own_chain_is_shown_again_by_their_files() {
+    let own = OwnChain {
+        files: GivenFiles {
+            chain: "chain.pem".into(),
+            key: "leaf.key".into(),
+            trust: "of $staging/it's.pem".into(),
+        },
+        host: "db.example.com".to_owned(),
+    };
+    let cell = cell_on_own_chain().on(Some(&own.into()));
+    insta::assert_snapshot!(repro(&cell, None).join("\n"));
 }

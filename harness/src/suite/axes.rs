@@ -28,6 +28,8 @@ pub enum Trust {
     Missing,
     /// The word `system`.
     System,
+    /// Those that a person gave, beside a leaf of their own.
+    Given,
 }
 
 /// Who logs in.
@@ -124,6 +126,13 @@ settings! {
 }
 
 impl Settings {
+    /// Whether they need something that a person must give first.
+    #[must_use]
+    pub fn need_given(&self) -> bool {
+        let trusts = [self.sslrootcert, self.home_root_crt, self.ssl_cert_file];
+        self.leaf == Some(Leaf::Given) || trusts.contains(&Some(Trust::Given))
+    }
+
     /// The part that the server decides.
     #[must_use]
     pub fn policy(&self) -> Policy {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Claims, DataError, ExpectedAnswer, Known, Profile, Said, Settings, SourceFile, Suite,
+    Claims, DataError, ExpectedAnswer, Known, OwnChain, Profile, Said, Settings, SourceFile, Suite,
     UnknownWord, coverage,
     file::Table,
     row::{Expects, Row},
@@ -17,6 +17,10 @@ use crate::{
     policy::{Policy, TlsVersion},
     tap::Wire,
 };
+
+/// The suite that is played on what a person gives, and the only one that may
+/// say `given`.
+pub const CHAIN_FILE: &str = "chain.toml";
 
 /// Major versions that the tables must answer for.
 pub const ENGINES: RangeInclusive<u16> = 10..=18;
@@ -74,6 +78,8 @@ pub struct Cell {
     pub line: usize,
     /// The divergence recorded for it.
     pub known: Option<Arc<Known>>,
+    /// The chain to play it on, where a person gave one.
+    pub own_chain: Option<Arc<OwnChain>>,
 }
 
 /// What a truth table says of a cell.
@@ -139,7 +145,7 @@ impl Data {
             } else if file.name == "known.toml" {
                 data.known = Known::parse(file)?.into_iter().map(Arc::new).collect();
                 known_file = Some(file);
-            } else if file.name.starts_with("cases/") {
+            } else if file.name.starts_with("cases/") || file.name == CHAIN_FILE {
                 data.suites.push(Arc::new(Suite::parse(file.clone())?));
             } else if file.name.starts_with("drivers/") {
                 let profile = Profile::parse(file)?;
@@ -262,6 +268,7 @@ impl Case {
                 },
             },
             line: row.line,
+            own_chain: None,
         })
     }
 
@@ -314,6 +321,15 @@ impl Cell {
         match &self.expects {
             Expectation::Skip(why) => Some(why),
             Expectation::See { .. } => None,
+        }
+    }
+
+    /// The same cell, to be played on a person's own chain.
+    #[must_use]
+    pub fn on(self, own_chain: Option<&Arc<OwnChain>>) -> Self {
+        Self {
+            own_chain: own_chain.cloned(),
+            ..self
         }
     }
 
@@ -402,6 +418,12 @@ fn case(
         })?;
     }
     check_words(suite, profile, &settings)?;
+    if settings.need_given() && suite.file.name != CHAIN_FILE {
+        return Err(fail(format!(
+            "cell {id}: `given` is what a person gives to `rds-tls check --server-chain`, \
+             and stands in {CHAIN_FILE} alone"
+        )));
+    }
     let rows: Vec<Row> = (table.rows.rows.iter())
         .filter(|row| row.covers(point))
         .cloned()

@@ -101,6 +101,11 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     ),
     (Phase::Authenticate, "password", "wrong password"),
     (
+        Phase::Authenticate,
+        "channel-binding",
+        "the certificate's signature has no hash to bind a SCRAM exchange to",
+    ),
+    (
         Phase::Authorise,
         "hba",
         "no line, or a reject line, in pg_hba.conf",

@@ -308,6 +308,10 @@ impl Negotiation {
     }
 
     fn push(&mut self, from: Side, event: Event) {
+        if self.client_has_left() && matches!(event, Event::Alert { .. }) {
+            // Nobody hears it.
+            return;
+        }
         if self.count < MOST_EVENTS {
             self.note(event);
         } else if self.reader(from).phase != Phase::Done {

@@ -14,8 +14,7 @@ use super::{
 ///
 /// Written as words with spaces between them and `|` before each further TCP
 /// connection: `sslrequest S hello alert:unknown_ca | startup`. A connection
-/// on which nothing was said is `open`; no connection at all is `-`. An alert
-/// that a server sends to a client that has hung up is not told.
+/// on which nothing was said is `open`; no connection at all is `-`.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Wire(Vec<Vec<Word>>);
 
@@ -135,7 +134,7 @@ impl Transcript {
 
 fn words(events: &[Event]) -> Vec<Word> {
     let mut words = Vec::new();
-    let (mut hello_seen, mut server_hello_seen, mut client_left) = (false, false, false);
+    let (mut hello_seen, mut server_hello_seen) = (false, false);
     for event in events {
         let word = match event {
             Event::SslRequest => Word::SslRequest,
@@ -151,13 +150,6 @@ fn words(events: &[Event]) -> Vec<Word> {
                 continue;
             }
             Event::Encrypted { from: Side::Client } if server_hello_seen => Word::Tls,
-            Event::Closed { by: Side::Client } => {
-                client_left = true;
-                continue;
-            }
-            Event::Alert {
-                from: Side::Server, ..
-            } if client_left => continue,
             Event::Alert { description, .. } if description != "close_notify" => {
                 Word::Alert(description.clone())
             }

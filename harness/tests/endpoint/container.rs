@@ -23,7 +23,10 @@ use testcontainers::{
     core::client::docker_client_instance,
 };
 
-use crate::place::{Place, options, start, stop, waiting_run};
+use crate::{
+    place::{Place, options, start, stop, waiting_run},
+    shared::assert_dead,
+};
 
 pub async fn keys_are_the_servers_alone(place: Place) {
     let (mut server, run_dir) = start(&place).await;
@@ -92,15 +95,7 @@ pub async fn a_dead_server_is_an_error(place: Place) {
     let id = only_container(&docker, run_dir.path()).await.id.unwrap();
     let options = KillContainerOptionsBuilder::new().build();
     docker.kill_container(&id, Some(options)).await.unwrap();
-    let error = server.apply(&Policy::default()).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            EndpointError::Unreachable { .. } | EndpointError::Statement { .. }
-        ),
-        "{error}"
-    );
-    server.sanity().await.unwrap_err();
+    assert_dead(server.as_mut()).await;
     stop(server, run_dir).await;
     assert!(!is_there(&docker, &id).await);
 }

@@ -10,7 +10,10 @@ use std::{
 use harness::{endpoint::EndpointError, policy::Policy, rundir::sweep};
 use secrecy::ExposeSecret;
 
-use crate::place::{Place, start, stop, waiting_run};
+use crate::{
+    place::{Place, start, stop, waiting_run},
+    shared::assert_dead,
+};
 
 pub async fn a_key_that_others_may_read_is_refused(place: Place) {
     let (mut server, run_dir) = start(&place).await;
@@ -32,15 +35,7 @@ pub async fn a_dead_server_is_an_error(place: Place) {
     let pid = pid_file.lines().next().unwrap();
     let status = Command::new("kill").args(["-KILL", pid]).status().unwrap();
     assert!(status.success());
-    let error = server.apply(&Policy::default()).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            EndpointError::Unreachable { .. } | EndpointError::Statement { .. }
-        ),
-        "{error}"
-    );
-    server.sanity().await.unwrap_err();
+    assert_dead(server.as_mut()).await;
     stop(server, run_dir).await;
 }
 

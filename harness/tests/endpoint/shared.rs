@@ -219,3 +219,16 @@ pub async fn plaintext(server: &dyn Endpoint, login: &Login) -> Result<String, S
                  pg_has_role('pg_monitor', 'member')::text, current_setting('rds.force_ssl'))";
     Ok(client.query_one(query, &[]).await.unwrap().get(0))
 }
+
+/// That a server which has died is an error, and no answer.
+pub async fn assert_dead(server: &mut dyn Endpoint) {
+    let error = server.apply(&Policy::default()).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            EndpointError::Unreachable { .. } | EndpointError::Statement { .. }
+        ),
+        "{error}"
+    );
+    server.sanity().await.unwrap_err();
+}

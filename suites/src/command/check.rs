@@ -31,13 +31,14 @@ pub struct Args {
 
 /// Plays the selected cells.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    let data = args.select.suites_from.data()?;
+    let data = args.select.data()?;
     runtime()?.block_on(check(args, &data))
 }
 
 async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
     // A selection that is wrong on any engine is told before one is fetched.
     args.select.plan(data, &[])?;
+    let chain = args.select.chain.read()?;
     let outputs = args.json.open()?;
     let mut sinks = Sinks {
         console: Console::new(outputs.people, data.claims.clone(), args.verbose),
@@ -55,7 +56,8 @@ async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
         ..Options::default()
     };
     let workers = Workers::of(data, args.select.suites_from.folder());
-    let (summary, interrupted) = play(&workers, options, &plan, &engines, 1, &mut sinks).await?;
+    let (summary, interrupted) =
+        play(chain, &workers, options, &plan, &engines, 1, &mut sinks).await?;
     if let Some(error) = sinks.json.and_then(|json| json.failed) {
         return Err(args.json.not_written(error));
     }

@@ -49,7 +49,7 @@ async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
     } else {
         let workers = Workers::of(data, args.suites.folder());
         let options = Options::default();
-        play(&workers, options, &plan, &engines, AT_ONCE, &mut gather).await?
+        play(None, &workers, options, &plan, &engines, AT_ONCE, &mut gather).await?
     };
     let engines: Vec<Version> = (engines.iter().map(Engine::version))
         .map(|engine| *gather.engines.get(&engine.major).unwrap_or(&engine))

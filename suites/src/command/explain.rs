@@ -9,9 +9,9 @@ use harness::{
     run::Options,
     suite::{Cell, Data},
 };
-use suites::{Engine, Failure, Setup, Workers};
+use suites::{Chain, Engine, Failure, Setup, Workers};
 
-use super::{SuitesFrom, Where, print, runtime};
+use super::{SuitesFrom, Where, chain::ChainArgs, print, runtime};
 
 /// Which cell.
 #[derive(clap::Args)]
@@ -26,27 +26,36 @@ pub struct Args {
     serve: bool,
     #[command(flatten)]
     suites_from: SuitesFrom,
+    #[command(flatten)]
+    chain: ChainArgs,
 }
 
 /// Prints what a cell is about.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    let data = args.suites_from.data()?;
+    let data = args.suites_from.data_for(&args.chain)?;
     let cell = find(&data, args).map_err(Failure::Usage)?;
+    let cell = cell.on(args.chain.named().as_ref());
+    let chain = args.chain.read()?;
     print(&explain(&data, &cell))?;
     if !args.serve {
         return print(&again(&cell, None));
     }
     let workers = Workers::of(&data, args.suites_from.folder());
-    runtime()?.block_on(serve(&args.place, &workers, &cell))
+    runtime()?.block_on(serve(&args.place, chain, &workers, &cell))
 }
 
-async fn serve(place: &Where, workers: &Workers<'_>, cell: &Cell) -> Result<u8, Failure> {
+async fn serve(
+    place: &Where,
+    chain: Option<Chain>,
+    workers: &Workers<'_>,
+    cell: &Cell,
+) -> Result<u8, Failure> {
     let engine = place.engine(Some(Version {
         major: cell.major,
         minor: None,
     }));
     let engine = engine.await?;
-    let setup = Setup::new(workers, Options::default())?;
+    let setup = Setup::on(chain, workers, Options::default())?;
     (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
     let served = serve_until_stopped(&setup, &engine, cell).await;
     let closed = setup.close().await;

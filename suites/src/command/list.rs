@@ -19,7 +19,7 @@ pub struct Args {
 
 /// Prints a cell id a line.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    let data = args.select.suites_from.data()?;
+    let data = args.select.data()?;
     let engine = match args.engine {
         Some(engine) => engine,
         None => args.place.at_hand()?,

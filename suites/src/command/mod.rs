@@ -1,5 +1,6 @@
 //! The subcommands.
 
+mod chain;
 pub mod check;
 pub mod claims;
 pub mod drivers;
@@ -18,8 +19,10 @@ use harness::{
     run::{Options, Sink, Summary},
     suite::{Data, Plan, Selection},
 };
-use suites::{Backend, Chosen, Engine, Failure, Setup, Workers, data};
+use suites::{Backend, Chain, Chosen, Engine, Failure, Setup, Workers, data};
 use tokio::runtime::Runtime;
+
+use chain::ChainArgs;
 
 /// Where PostgreSQL runs.
 #[derive(Args)]
@@ -108,6 +111,14 @@ impl SuitesFrom {
     fn data(&self) -> Result<Data, Failure> {
         data::load(self.folder()).map_err(Failure::Usage)
     }
+
+    /// The suites, or the one for a person's own chain.
+    fn data_for(&self, chain: &ChainArgs) -> Result<Data, Failure> {
+        match chain.named() {
+            Some(_) => data::load_chain(self.folder()).map_err(Failure::Usage),
+            None => self.data(),
+        }
+    }
 }
 
 /// Which cells of which suites.
@@ -123,9 +134,15 @@ pub struct Select {
     suites_from: SuitesFrom,
     /// Parts of cell ids; a cell is taken when one occurs in its id
     filters: Vec<String>,
+    #[command(flatten)]
+    chain: ChainArgs,
 }
 
 impl Select {
+    fn data(&self) -> Result<Data, Failure> {
+        self.suites_from.data_for(&self.chain)
+    }
+
     fn plan(&self, data: &Data, engines: &[Engine]) -> Result<Plan, Failure> {
         let majors: Vec<u16> = engines.iter().map(|e| e.version().major).collect();
         self.plan_for(data, &majors)
@@ -137,13 +154,20 @@ impl Select {
             suites: self.suites.clone(),
             filters: self.filters.clone(),
         };
-        Plan::new(data, majors, &selection).map_err(|error| Failure::Usage(error.into()))
+        let mut plan =
+            Plan::new(data, majors, &selection).map_err(|error| Failure::Usage(error.into()))?;
+        let own = self.chain.named();
+        plan.cells = (plan.cells.into_iter())
+            .map(|cell| cell.on(own.as_ref()))
+            .collect();
+        Ok(plan)
     }
 }
 
-/// Plays a plan and leaves nothing behind; tells the exit code of a signal that
-/// ended it.
+/// Plays a plan, on a chain of somebody's own if there is one, and leaves nothing
+/// behind; tells the exit code of a signal that ended it.
 async fn play(
+    chain: Option<Chain>,
     workers: &Workers<'_>,
     options: Options,
     plan: &Plan,
@@ -151,7 +175,7 @@ async fn play(
     at_once: usize,
     sink: &mut dyn Sink,
 ) -> Result<(Summary, Option<u8>), Failure> {
-    let setup = Setup::new(workers, options)?;
+    let setup = Setup::on(chain, workers, options)?;
     (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
     let summary = setup.play(plan, engines, at_once, sink).await;
     let interrupted = setup.stop.exit_code();

@@ -2,27 +2,31 @@
 //! leaves nothing behind. Without a Docker daemon or an image, all of it is left
 //! out, counted and with the reason.
 
+#[path = "../death/mod.rs"]
+mod death;
 #[path = "../guard/mod.rs"]
 mod guard;
+#[path = "../leftovers/mod.rs"]
+mod leftovers;
 mod relay;
+#[path = "../running/mod.rs"]
+mod running;
 
 use std::{
     collections::HashMap,
     fs,
-    io::{BufRead, BufReader, Read},
     net::TcpListener,
-    os::unix::process::ExitStatusExt,
     path::Path,
-    process::{ChildStdout, Command, ExitCode, Stdio},
-    thread,
-    time::Duration,
+    process::{Command, ExitCode, Stdio},
 };
 
-use guard::Guard;
+use death::kill_and_wait;
 use harness::endpoint::{Daemon, ImageName};
+use leftovers::temp;
 use libtest_mimic::{Arguments, Completion, Trial};
-use nix::sys::signal::{Signal, kill};
+use nix::{sys::signal::Signal, unistd::Pid};
 use relay::Relay;
+use running::{Running, next_run_conforms};
 use tempfile::TempDir;
 use testcontainers::{
     bollard::{
@@ -33,20 +37,15 @@ use testcontainers::{
 };
 use tokio::runtime::Runtime;
 
-/// Long enough that a signal comes in its middle.
-const CELLS: &str = "sslmode";
-/// One cell.
-const CELL: &str = "connection-string/libpq/uri/disable";
-
 fn main() -> ExitCode {
     let missing = Runtime::new().unwrap().block_on(missing());
-    let tests: [(&str, fn()); 7] = [
+    let tests: [(&str, fn()); 8] = [
         ("a_run_that_conforms_leaves_nothing", || conforms()),
         ("sigint_ends_the_run_with_what_was_seen", || {
-            signal(Signal::SIGINT, 130);
+            ended_by(Signal::SIGINT, 130);
         }),
         ("sigterm_ends_the_run_with_what_was_seen", || {
-            signal(Signal::SIGTERM, 143);
+            ended_by(Signal::SIGTERM, 143);
         }),
         ("what_a_killed_run_left_goes_at_the_next_start", || killed()),
         (
@@ -59,6 +58,9 @@ fn main() -> ExitCode {
             daemon_stops();
         }),
         ("a_port_in_use_is_told", || port_in_use()),
+        ("a_detached_instance_takes_its_container_along", || {
+            detached();
+        }),
     ];
     let trials = tests.map(|(name, test)| {
         let missing = missing.clone();
@@ -85,51 +87,31 @@ async fn missing() -> Option<String> {
 
 fn conforms() {
     let temp = temp();
-    let output = command(&temp).arg(CELL).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = next_run_conforms(&mut command(&temp));
     assert!(text.contains("(container) as"), "{text}");
     assert_nothing_left(&temp);
 }
 
-fn signal(signal: Signal, code: i32) {
+fn ended_by(signal: Signal, code: i32) {
     let temp = temp();
-    let (mut run, mut out) = start(command(&temp).arg(CELLS));
-    let mut text = read_until(&mut out, "policy:");
-    thread::sleep(Duration::from_millis(300));
-    kill(run.pid(), signal).unwrap();
-    out.read_to_string(&mut text).unwrap();
-    assert_eq!(run.wait().unwrap().code(), Some(code), "{text}");
-    let summary = text.lines().last().unwrap();
-    assert!(summary.contains("opened a socket"), "{text}");
-    assert!(
-        summary.contains(" 0 fail") && !summary.contains(" 0 broken"),
-        "{summary}"
-    );
+    Running::start(&mut command(&temp)).interrupt(signal, code);
     assert_nothing_left(&temp);
 }
 
 fn killed() {
     let temp = temp();
-    let (mut run, mut out) = start(command(&temp).arg(CELLS));
-    read_until(&mut out, "policy:");
-    kill(run.pid(), Signal::SIGKILL).unwrap();
-    assert_eq!(run.wait().unwrap().signal(), Some(9));
+    Running::start(&mut command(&temp)).kill();
     assert_eq!(containers(temp.path()).len(), 1, "it outlives its harness");
 
-    let next = command(&temp).arg(CELL).output().unwrap();
-    assert_eq!(next.status.code(), Some(0), "{next:?}");
+    next_run_conforms(&mut command(&temp));
     assert_nothing_left(&temp);
 }
 
 fn container_dies() {
     let temp = temp();
-    let (mut run, mut out) = start(command(&temp).arg(CELLS));
-    let mut text = read_until(&mut out, "policy:");
+    let run = Running::start(&mut command(&temp));
     kill_containers(temp.path());
-    out.read_to_string(&mut text).unwrap();
-    assert_eq!(run.wait().unwrap().code(), Some(3), "{text}");
-    assert!(text.lines().last().unwrap().contains(" 0 fail"), "{text}");
+    run.breaks();
     assert_nothing_left(&temp);
 }
 
@@ -138,21 +120,15 @@ fn container_dies() {
 fn daemon_stops() {
     let temp = temp();
     let relay = Relay::open(temp.path());
-    let mut command = command(&temp);
-    command.env("DOCKER_HOST", relay.host()).arg(CELLS);
-    let (mut run, mut out) = start(&mut command);
-    let mut text = read_until(&mut out, "policy:");
+    let run = Running::start(command(&temp).env("DOCKER_HOST", relay.host()));
     relay.cut();
     kill_containers(temp.path());
-    out.read_to_string(&mut text).unwrap();
-    assert_eq!(run.wait().unwrap().code(), Some(3), "{text}");
-    assert!(text.lines().last().unwrap().contains(" 0 fail"), "{text}");
+    let text = run.breaks();
     assert!(text.contains("could not be removed"), "{text}");
     assert_eq!(containers(temp.path()).len(), 1);
 
     // The daemon is back.
-    let next = self::command(&temp).arg(CELL).output().unwrap();
-    assert_eq!(next.status.code(), Some(0), "{next:?}");
+    next_run_conforms(&mut command(&temp));
     assert_nothing_left(&temp);
 }
 
@@ -171,8 +147,48 @@ fn port_in_use() {
     assert_nothing_left(&temp);
 }
 
-fn temp() -> TempDir {
-    tempfile::tempdir().unwrap()
+/// Stopped, and killed.
+fn detached() {
+    let temp = temp();
+    let emulate = |option: &str| {
+        Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+            .args(["emulate", option])
+            .env("RDS_TLS_BACKEND", "container")
+            .env("TMPDIR", temp.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+            .code()
+    };
+    assert_eq!(emulate("--detach"), Some(0));
+    assert_eq!(containers(temp.path()).len(), 1);
+    assert_eq!(emulate("--stop"), Some(0));
+    assert_nothing_left(&temp);
+
+    assert_eq!(emulate("--detach"), Some(0));
+    kill_containers(temp.path());
+    assert_eq!(emulate("--stop"), Some(0));
+    assert_nothing_left(&temp);
+
+    assert_eq!(emulate("--detach"), Some(0));
+    kill_and_wait(instance(temp.path()));
+    assert_eq!(emulate("--stop"), Some(1));
+    assert_nothing_left(&temp);
+}
+
+/// The detached process of a folder for temporary files.
+fn instance(temp: &Path) -> Pid {
+    let folder = format!("TMPDIR={}\0", temp.display());
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let mut pids = entries.filter_map(|entry| {
+        let read = |name| fs::read(entry.path().join(name)).unwrap_or_default();
+        let line = String::from_utf8_lossy(&read("cmdline")).into_owned();
+        let environment = String::from_utf8_lossy(&read("environ")).into_owned();
+        let found = line.contains("--detached") && environment.contains(&folder);
+        found.then(|| entry.file_name().to_str()?.parse().ok())?
+    });
+    Pid::from_raw(pids.next().unwrap())
 }
 
 fn command(temp: &TempDir) -> Command {
@@ -181,22 +197,6 @@ fn command(temp: &TempDir) -> Command {
         .args(["check", "--backend", "container"])
         .env("TMPDIR", temp.path());
     command
-}
-
-fn start(command: &mut Command) -> (Guard, BufReader<ChildStdout>) {
-    let run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    let mut run = Guard(run.unwrap());
-    let out = BufReader::new(run.stdout.take().unwrap());
-    (run, out)
-}
-
-fn read_until(out: &mut impl BufRead, word: &str) -> String {
-    let mut text = String::new();
-    while !text.contains(word) {
-        let read = out.read_line(&mut text).unwrap();
-        assert_ne!(read, 0, "it ended with: {text}");
-    }
-    text
 }
 
 /// The containers of runs in a folder.
@@ -232,6 +232,5 @@ async fn docker() -> Docker {
 
 fn assert_nothing_left(temp: &TempDir) {
     assert_eq!(containers(temp.path()), Vec::<String>::new());
-    let left: Vec<_> = fs::read_dir(temp.path()).unwrap().flatten().collect();
-    assert!(left.is_empty(), "{left:?}");
+    leftovers::assert_nothing_left(temp);
 }

@@ -23,9 +23,9 @@ use crate::{engine::Version, rundir};
 /// How long a daemon may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The folder of the run that a container belongs to.
-pub(super) const RUN: &str = "rds-tls.run";
+const RUN: &str = "rds-tls.run";
 /// Who can tell whether that run is alive; see [`here`].
-pub(super) const SEEN_FROM: &str = "rds-tls.seen-from";
+const SEEN_FROM: &str = "rds-tls.seen-from";
 
 /// A Docker daemon of this machine that answers.
 #[derive(Clone, Debug)]
@@ -34,12 +34,21 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// Finds it, and removes the containers of killed runs.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub async fn connect() -> Result<Self, ContainerError> {
+        let daemon = Self::find().await?;
+        daemon.sweep().await;
+        Ok(daemon)
+    }
+
     /// Finds it as testcontainers does: `DOCKER_HOST`, else the usual sockets.
-    /// Then removes the containers of killed runs.
     ///
     /// # Errors
     /// When none answers, or it is on another machine.
-    pub async fn connect() -> Result<Self, ContainerError> {
+    pub async fn find() -> Result<Self, ContainerError> {
         if let Some(elsewhere) = env::var("DOCKER_HOST").ok().filter(|host| !is_here(host)) {
             return Err(ContainerError::Elsewhere(elsewhere));
         }
@@ -50,9 +59,14 @@ impl Daemon {
             Ok(Err(error)) => return Err(no_daemon(describe(&error))),
             Err(_) => return Err(no_daemon(format!("no word in {PATIENCE:?}"))),
         }
-        let daemon = Self { docker };
-        daemon.sweep().await;
-        Ok(daemon)
+        Ok(Self { docker })
+    }
+
+    /// The labels by which a container of a run is found, once that run was
+    /// killed: `run` is the path of its [`RunDir`](crate::rundir::RunDir).
+    #[must_use]
+    pub fn labels(run: &Path) -> [(&'static str, String); 2] {
+        [(RUN, run.display().to_string()), (SEEN_FROM, here())]
     }
 
     /// The image for a version of PostgreSQL, pulled where it isn't here.
@@ -119,7 +133,7 @@ fn is_abandoned(container: &ContainerSummary) -> bool {
 /// Names the view of the file system in which a run's folder can be looked for:
 /// a daemon may serve other machines, and other containers with a `/tmp` of
 /// their own.
-pub(super) fn here() -> String {
+fn here() -> String {
     let host = gethostname().unwrap_or_default();
     let mounts = std::fs::read_link("/proc/self/ns/mnt").unwrap_or_default();
     format!("{} {}", host.to_string_lossy(), mounts.display())

@@ -31,7 +31,6 @@ use tokio::{
 };
 
 use self::{
-    daemon::{RUN, SEEN_FROM, here},
     error::describe,
     files::{Files, Owner},
     log::ContainerLog,
@@ -83,7 +82,7 @@ pub async fn container(
 }
 
 async fn start(image: &Image, options: Options) -> Result<Started<InContainer>, EndpointError> {
-    let daemon = Daemon::connect().await?;
+    let daemon = Daemon::find().await?;
     let defaults = options.defaults_of(image.version())?;
     let effective = Policy::default().effective(&defaults);
     let openssl_conf = policy::openssl_conf(&effective, image.version());
@@ -220,8 +219,7 @@ impl Recipe<'_> {
             .with_name(&self.image.repository)
             .with_tag(&self.image.tag)
             .with_container_name(name)
-            .with_label(RUN, self.run.to_string_lossy())
-            .with_label(SEEN_FROM, here())
+            .with_labels(Daemon::labels(self.run))
             .with_env_var("POSTGRES_PASSWORD_FILE", PASSWORD)
             .with_env_var(
                 "POSTGRES_INITDB_ARGS",

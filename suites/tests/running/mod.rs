@@ -1,0 +1,78 @@
+//! A run of `rds-tls check` that something happens to in its middle.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    os::unix::process::ExitStatusExt,
+    process::{ChildStdout, Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use nix::sys::signal::{Signal, kill};
+
+use crate::guard::Guard;
+
+/// A run whose first policy is in force.
+pub struct Running {
+    run: Guard,
+    out: BufReader<ChildStdout>,
+    text: String,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        let run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut run = Guard(run.unwrap());
+        let mut out = BufReader::new(run.stdout.take().unwrap());
+        let mut text = String::new();
+        while !text.contains("policy:") {
+            let read = out.read_line(&mut text).unwrap();
+            assert_ne!(read, 0, "it ended with: {text}");
+        }
+        Self { run, out, text }
+    }
+
+    /// It ends with the exit code that belongs to the signal, and tells what it
+    /// has seen: some cells, none of them failed.
+    pub fn interrupt(self, signal: Signal, code: i32) {
+        thread::sleep(Duration::from_millis(300));
+        kill(self.run.pid(), signal).unwrap();
+        let (status, text) = self.end();
+        assert_eq!(status.code(), Some(code), "{text}");
+        let summary = text.lines().last().unwrap();
+        assert!(summary.contains("opened a socket"), "{text}");
+        assert!(
+            summary.contains(" 0 fail") && !summary.contains(" 0 broken"),
+            "{summary}"
+        );
+        assert!(text.contains("the run was interrupted"), "{text}");
+    }
+
+    /// It has no chance to clean up.
+    pub fn kill(self) {
+        kill(self.run.pid(), Signal::SIGKILL).unwrap();
+        let (status, _) = self.end();
+        assert_eq!(status.signal(), Some(9));
+    }
+
+    /// It could not find out the rest; gives what it printed.
+    pub fn breaks(self) -> String {
+        let (status, text) = self.end();
+        assert_eq!(status.code(), Some(3), "{text}");
+        assert!(text.lines().last().unwrap().contains(" 0 fail"), "{text}");
+        text
+    }
+
+    fn end(mut self) -> (ExitStatus, String) {
+        self.out.read_to_string(&mut self.text).unwrap();
+        (self.run.wait().unwrap(), self.text)
+    }
+}
+
+/// One cell, which passes.
+pub fn next_run_conforms(command: &mut Command) -> String {
+    let output = command.arg("connection-string/libpq/uri/disable").output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
