@@ -3,13 +3,14 @@
 //! ```text
 //!   name          | setting
 //!   ssl           | on
-//! + ssl_%         | *
-//! ? ssl_ca_file   | {any}
+//! + ssl_%_file    | %.pem
+//! ? rds.force_ssl | %
 //! ```
 //! The first line names the columns. A row without a mark occurs exactly once,
-//! one with `+` once or more, with `?` once or not at all. In a value, `%` is any
-//! text, `{user}`, `{database}`, `{version}` and `{cipher}` are the session's own,
-//! `{client}` is an IP address. NULL reads as nothing. Rows may come in any order.
+//! one with `+` once or more, with `?` once or not at all, with `*` any number of
+//! times. In a value, `%` is any text, `{user}`, `{database}`, `{version}` and
+//! `{cipher}` are the session's own, `{client}` is an IP address. NULL reads as
+//! nothing. Rows may come in any order; each counts for the first that it fits.
 //!
 //! `error 42501` alone expects that the server refuses the statement.
 
@@ -152,6 +153,7 @@ impl ExpectedRow {
         let (least, most, line) = match line.split_at_checked(1) {
             Some(("+", rest)) => (1, usize::MAX, rest),
             Some(("?", rest)) => (0, 1, rest),
+            Some(("*", rest)) => (0, usize::MAX, rest),
             _ => (1, 1, line),
         };
         Self {
@@ -207,7 +209,8 @@ impl fmt::Display for ExpectedRow {
         let often = match (self.least, self.most) {
             (1, 1) => "exactly one",
             (1, _) => "one or more",
-            _ => "at most one",
+            (_, 1) => "at most one",
+            _ => "any number of",
         };
         write!(f, "{often} `{}`", self.values.join(" | "))
     }
@@ -246,6 +249,9 @@ mod tests {
     #[case::no_client("a | {client}", &[["a", "1.2"]], &["no row is expected like `a | 1.2`", "expected exactly one `a | {client}`, observed 0 such rows"])]
     #[case::often("+ a | %", &[["a", "1"], ["a", "2"]], &[])]
     #[case::never("? a | %", &[], &[])]
+    #[case::any_number("* a | %", &[], &[])]
+    #[case::any_number_of_others("a | 1\n* % | %", &[["a", "1"], ["b", "2"], ["b", "3"]], &[])]
+    #[case::own_row_missing("a | 1\n* % | %", &[["b", "2"]], &["expected exactly one `a | 1`, observed 0 such rows"])]
     #[case::twice("? a | %", &[["a", "1"], ["a", "2"]], &["expected at most one `a | %`, observed 2 such rows"])]
     #[case::missing("a | 1\nb | 2", &[["a", "1"]], &["expected exactly one `b | 2`, observed 0 such rows"])]
     #[case::stranger("a | 1", &[["a", "1"], ["c", "3"]], &["no row is expected like `c | 3`"])]
