@@ -41,6 +41,7 @@ plaintext = {}
 refused = {}
 worded = {}
 tls13 = {}
+aes = {}
 asked = { ask = "q" }
 skipped = {}
 [texts]
@@ -58,6 +59,7 @@ plaintext  -> plaintext                    startup
 refused    -> refused authorise hba 28000  startup error:28000
 worded     -> refused authorise hba 28000  startup error:28000  says text
 tls13      -> encrypted                    sslrequest S hello tls  negotiates TLSv1.3
+aes        -> encrypted                    sslrequest S hello tls  cipher TLS_AES_256_GCM_SHA384
 asked      -> plaintext                    startup  answers one
 skipped    -> skip: for a reason
 '''
@@ -81,7 +83,7 @@ pub fn cell(name: &str, known: &str) -> Cell {
     .unwrap();
     let id = format!("t/d/{name}");
     let case = data.cases.iter().find(|case| case.id == id).unwrap();
-    Arc::clone(case).at(17).unwrap()
+    case.at("17".parse().unwrap()).unwrap()
 }
 
 /// A session: what the driver says of TLS, and version and cipher of its row.

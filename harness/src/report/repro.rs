@@ -40,7 +40,7 @@ pub fn steps(cell: &Cell) -> Vec<String> {
 #[must_use]
 pub fn repro(cell: &Cell, stage: Option<&Stage>) -> Vec<String> {
     let mut lines = vec![
-        format!("rds-tls check --engine {} {}", cell.major, cell.id),
+        format!("rds-tls check --engine {} {}", cell.engine.major, cell.id),
         format!("rds-tls explain --serve {}", cell.id),
         psql(&cell.case, stage),
     ];

@@ -273,7 +273,7 @@ async fn play(
         filters: filters.iter().map(|&part| part.to_owned()).collect(),
         ..Selection::default()
     };
-    let mut cells = Plan::new(data, &[engine.version().major], &selection)
+    let mut cells = Plan::new(data, &[engine.version()], &selection)
         .unwrap()
         .cells;
     cells.retain(takes);
@@ -324,7 +324,7 @@ fn rows_differ(data: &Data, cell: &Cell, told: &str, does: &str) -> bool {
     let id = cell.case.id.replace(told, does);
     let other = (data.cases.iter())
         .find(|case| case.id == id)
-        .and_then(|case| case.at(cell.major))
+        .and_then(|case| case.at(cell.engine))
         .unwrap_or_else(|| panic!("no cell {id}"));
     harness::report::expected(cell) != harness::report::expected(&other)
 }
