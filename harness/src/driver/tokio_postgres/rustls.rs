@@ -43,22 +43,37 @@ enum Configuration {
     /// (documentation of `rustls::client::danger`); what libpq calls require.
     /// A trust file is not looked at.
     AnyCert,
+    /// As `default`, with TLS 1.2 alone in `with_protocol_versions`
+    /// (documentation of `rustls::ConfigBuilder`).
+    Tls12,
+    /// The same with TLS 1.3.
+    Tls13,
 }
 
 impl Configuration {
-    const ALL: [(&str, Self); 3] = [
+    const ALL: [(&str, Self); 5] = [
         ("default", Self::Default),
         ("any-hostname", Self::AnyHostname),
         ("any-cert", Self::AnyCert),
+        ("tls12", Self::Tls12),
+        ("tls13", Self::Tls13),
     ];
 
     fn client_config(self, anchors: &Anchors) -> Result<ClientConfig, GaveUp> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| gave_up(&error))?;
+        let builder = ClientConfig::builder_with_provider(provider.clone());
         let builder = match self {
-            Self::Default => builder.with_root_certificates(roots(anchors)?),
+            Self::Tls12 => builder.with_protocol_versions(&[&rustls::version::TLS12]),
+            Self::Tls13 => builder.with_protocol_versions(&[&rustls::version::TLS13]),
+            Self::Default | Self::AnyHostname | Self::AnyCert => {
+                builder.with_safe_default_protocol_versions()
+            }
+        }
+        .map_err(|error| gave_up(&error))?;
+        let builder = match self {
+            Self::Default | Self::Tls12 | Self::Tls13 => {
+                builder.with_root_certificates(roots(anchors)?)
+            }
             Self::AnyHostname => builder
                 .dangerous()
                 .with_custom_certificate_verifier(any_hostname(provider, anchors)?),
