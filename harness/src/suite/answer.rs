@@ -9,8 +9,9 @@
 //! The first line names the columns. A row without a mark occurs exactly once,
 //! one with `+` once or more, with `?` once or not at all, with `*` any number of
 //! times. In a value, `%` is any text, `{user}`, `{database}`, `{version}` and
-//! `{cipher}` are the session's own, `{client}` is an IP address. NULL reads as
-//! nothing. Rows may come in any order; each counts for the first that it fits.
+//! `{cipher}` are the session's own, `{ssl}` is `t` where it has TLS and `f` where
+//! it hasn't, `{client}` is an IP address. NULL reads as nothing. Rows may come in
+//! any order; each counts for the first that it fits.
 //!
 //! `error 42501` alone expects that the server refuses the statement.
 
@@ -181,6 +182,7 @@ fn fits(pattern: &str, value: &str, names: Names) -> bool {
         .replace('%', ".*")
         .replace(r"\{user\}", &regex::escape(names.user))
         .replace(r"\{database\}", &regex::escape(names.database))
+        .replace(r"\{ssl\}", if names.version.is_empty() { "f" } else { "t" })
         .replace(r"\{version\}", &regex::escape(names.version))
         .replace(r"\{cipher\}", &regex::escape(names.cipher))
         .replace(r"\{client\}", "(?<client>[0-9A-Fa-f.:]+)");
@@ -245,6 +247,7 @@ mod tests {
     #[case::wildcard("a | x%z", &[["a", "x y z"]], &[])]
     #[case::dots_are_dots("a | 1.2", &[["a", "1x2"]], &["no row is expected like `a | 1x2`", "expected exactly one `a | 1.2`, observed 0 such rows"])]
     #[case::session("a | {user}/{database}/{version}/{cipher}", &[["a", "app/db/TLSv1.3/TLS_AES_256_GCM_SHA384"]], &[])]
+    #[case::encrypted("a | {ssl}", &[["a", "t"]], &[])]
     #[case::client("a | {client}", &[["a", "::1"]], &[])]
     #[case::no_client("a | {client}", &[["a", "1.2"]], &["no row is expected like `a | 1.2`", "expected exactly one `a | {client}`, observed 0 such rows"])]
     #[case::often("+ a | %", &[["a", "1"], ["a", "2"]], &[])]
