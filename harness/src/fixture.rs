@@ -1,8 +1,6 @@
 //! A tiny suite and hand-made observations, for the tests of what is made of
 //! them.
 
-use std::sync::Arc;
-
 use crate::{
     driver::{Outcome, SessionRow},
     suite::{Cell, Data, SourceFile},

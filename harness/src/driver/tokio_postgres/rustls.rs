@@ -48,7 +48,7 @@ enum Configuration {
     Tls12,
     /// The same with TLS 1.3.
     Tls13,
-    /// As `tls12`, with the suites of ChaCha20 alone in
+    /// As `tls12`, with the suites of `ChaCha20` alone in
     /// `CryptoProvider::cipher_suites` (documentation of
     /// `rustls::crypto::CryptoProvider`).
     ChaCha20,
