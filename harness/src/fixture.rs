@@ -1,8 +1,6 @@
 //! A tiny suite and hand-made observations, for the tests of what is made of
 //! them.
 
-use std::sync::Arc;
-
 use crate::{
     driver::{Outcome, SessionRow},
     suite::{CHAIN_FILE, Cell, Data, SourceFile},
@@ -44,6 +42,7 @@ refused = {}
 worded = {}
 tls13 = {}
 contrary = {}
+aes = {}
 asked = { ask = "q" }
 skipped = {}
 [texts]
@@ -61,6 +60,7 @@ plaintext  -> plaintext                    startup
 refused    -> refused authorise hba 28000  startup error:28000
 worded     -> refused authorise hba 28000  startup error:28000  says text
 tls13      -> encrypted                    sslrequest S hello tls  negotiates TLSv1.3
+aes        -> encrypted                    sslrequest S hello tls  cipher TLS_AES_256_GCM_SHA384
 asked      -> plaintext                    startup  answers one
 contrary   -> plaintext                    startup  against C
 skipped    -> skip: for a reason
@@ -85,7 +85,7 @@ pub fn cell_on_own_chain() -> Cell {
 fn cell_of(data: &Data, name: &str) -> Cell {
     let id = format!("t/d/{name}");
     let case = data.cases.iter().find(|case| case.id == id).unwrap();
-    Arc::clone(case).at(17).unwrap()
+    case.at("17".parse().unwrap()).unwrap()
 }
 
 /// A session: what the driver says of TLS, and version and cipher of its row.

@@ -157,6 +157,7 @@ fn beyond(expects: &Expectation, names: Names, observation: &Observation) -> Vec
         says,
         answers,
         negotiates,
+        cipher,
         ..
     } = expects
     else {
@@ -166,16 +167,9 @@ fn beyond(expects: &Expectation, names: Names, observation: &Observation) -> Vec
     if let Some(text) = says {
         differences.extend(wording(text, names, observation));
     }
-    if let Some(version) = negotiates
-        && version.to_string() != names.version
-    {
-        let seen = if names.version.is_empty() {
-            "no TLS"
-        } else {
-            names.version
-        };
-        differences.push(format!("expected {version}, observed {seen}"));
-    }
+    let version = negotiates.map(|version| version.to_string());
+    differences.extend(negotiated(version.as_deref(), names.version));
+    differences.extend(negotiated(cipher.as_deref(), names.cipher));
     match (answers, &observation.outcome) {
         (
             Some(answers),
@@ -189,6 +183,13 @@ fn beyond(expects: &Expectation, names: Names, observation: &Observation) -> Vec
         (None, _) => {}
     }
     differences
+}
+
+/// Whether the version, or the cipher suite, is the expected one.
+fn negotiated(expected: Option<&str>, seen: &str) -> Option<String> {
+    let expected = expected.filter(|expected| *expected != seen)?;
+    let seen = if seen.is_empty() { "no TLS" } else { seen };
+    Some(format!("expected {expected}, observed {seen}"))
 }
 
 fn judge_known(known: &Known, seen: &Observed, mut differences: Vec<String>) -> Verdict {
@@ -405,11 +406,19 @@ mod tests {
     }
 
     #[rstest]
-    #[case(("TLSv1.3", AES), Verdict::Pass)]
-    #[case(("TLSv1.2", AES), fails(&["expected TLSv1.3, observed TLSv1.2"]))]
-    fn a_version_may_be_asked_for(#[case] row: (&str, &str), #[case] expected: Verdict) {
+    #[case("tls13", ("TLSv1.3", AES), Verdict::Pass)]
+    #[case("tls13", ("TLSv1.2", AES), fails(&["expected TLSv1.3, observed TLSv1.2"]))]
+    #[case("aes", ("TLSv1.3", AES), Verdict::Pass)]
+    #[case("aes", ("TLSv1.3", "TLS_AES_128_GCM_SHA256"), fails(&[
+        "expected TLS_AES_256_GCM_SHA384, observed TLS_AES_128_GCM_SHA256",
+    ]))]
+    fn a_version_or_a_cipher_may_be_asked_for(
+        #[case] name: &str,
+        #[case] row: (&str, &str),
+        #[case] expected: Verdict,
+    ) {
         let transcript = tls(row.0, row.1);
-        let seen = verdict(&cell("tls13", ""), session(None, Some(row)), transcript);
+        let seen = verdict(&cell(name, ""), session(None, Some(row)), transcript);
         assert_eq!(seen, expected);
     }
 

@@ -80,7 +80,7 @@ async fn measure() -> anyhow::Result<Vec<Figure>> {
         figures.push(figure("pgbench.rate", rate, "connections/s"));
     }
     for (name, id) in DRIVERS {
-        let rate = attempts(&setup, &mut *endpoint, &data, id, engine.version().major).await?;
+        let rate = attempts(&setup, &mut *endpoint, &data, id, engine.version()).await?;
         figures.push(figure(&format!("{name}.rate"), rate, "attempts/s"));
         if let Some(pgbench) = pgbench {
             figures.push(figure(
@@ -121,7 +121,7 @@ async fn container(setup: &Setup, data: &Data) -> anyhow::Result<Vec<Figure>> {
     let major = container.version().major;
     let version = Version { major, minor: None };
     let embedded = Backend::Embedded.engine(Some(version)).await?;
-    let cells = Plan::new(data, &[major], &Selection::default())?.cells;
+    let cells = Plan::new(data, &[version], &Selection::default())?.cells;
     let mut figures = Vec::new();
     let mut rates = Vec::new();
     for (kind, engine) in [("container", container), ("embedded", embedded)] {
@@ -194,14 +194,14 @@ async fn attempts(
     endpoint: &mut dyn Endpoint,
     data: &Data,
     id: &str,
-    major: u16,
+    version: Version,
 ) -> anyhow::Result<f64> {
     let case = (data.cases.iter())
         .find(|case| case.id == id)
         .ok_or_else(|| anyhow!("no case is called {id}"))?;
     let cell = case
-        .at(major)
-        .ok_or_else(|| anyhow!("{id} has no row for {major}"))?;
+        .at(version)
+        .ok_or_else(|| anyhow!("{id} has no row for {version}"))?;
     // Workers are started, connectors made.
     play(setup, endpoint, vec![cell.clone(); 16]).await?;
     let took = play(setup, endpoint, vec![cell; ATTEMPTS]).await?;

@@ -260,7 +260,7 @@ impl Builder {
         self
     }
 
-    /// `ssl_ciphers`, a list in OpenSSL's words.
+    /// `ssl_ciphers`, in OpenSSL's words or, as on RDS, in IANA's names.
     #[must_use]
     pub fn ciphers(mut self, list: impl Into<String>) -> Self {
         self.policy.ciphers = Some(list.into());

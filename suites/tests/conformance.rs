@@ -42,11 +42,11 @@ fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
     let backend = Backend::from_environment()?;
     let requests = requests()?;
     if args.list {
-        let majors = match requests.as_slice() {
-            [] => vec![runtime.block_on(backend.at_hand()).major],
-            some => some.iter().map(|version| version.major).collect(),
+        let engines = match requests.as_slice() {
+            [] => vec![runtime.block_on(backend.at_hand())],
+            some => some.to_vec(),
         };
-        let plan = Plan::new(&data, &majors, &Selection::default())?;
+        let plan = Plan::new(&data, &engines, &Selection::default())?;
         let trials = trials(&plan, &data, &Results::default());
         return Ok(libtest_mimic::run(args, trials).exit_code());
     }
@@ -54,11 +54,8 @@ fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(note) = note {
         eprintln!("{note}");
     }
-    let majors: Vec<u16> = engines
-        .iter()
-        .map(|engine| engine.version().major)
-        .collect();
-    let mut plan = Plan::new(&data, &majors, &Selection::default())?;
+    let versions: Vec<Version> = engines.iter().map(Engine::version).collect();
+    let mut plan = Plan::new(&data, &versions, &Selection::default())?;
     let results = Results::default();
     let trials = trials(&plan, &data, &results);
     let mut selected = trials.iter().map(|trial| !args.is_filtered_out(trial));

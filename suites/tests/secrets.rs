@@ -23,7 +23,7 @@ async fn passwords_stay_on_the_workers_standard_input() {
         suites: vec!["connection-string".to_owned(), "force_ssl".to_owned()],
         ..Selection::default()
     };
-    let plan = Plan::new(&data, &[engine.version().major], &selection).unwrap();
+    let plan = Plan::new(&data, &[engine.version()], &selection).unwrap();
     let workers = Workers {
         program: Some(env!("CARGO_BIN_EXE_rds-tls").as_ref()),
         ..Workers::of(&data, None)

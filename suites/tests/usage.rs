@@ -19,7 +19,7 @@ fn rds_tls(arguments: &[&str]) -> Output {
 
 #[rstest]
 #[case(&["check", "--drivers", "no-such"], "unknown driver `no-such`; valid: libpq, ")]
-#[case(&["check", "--suite", "no-such"], "unknown suite `no-such`; valid: connection-string, ")]
+#[case(&["check", "--suite", "no-such"], "unknown suite `no-such`; valid: ciphers, connection-string, ")]
 #[case(&["check", "no-such-cell"], "no cell is selected")]
 #[case(&["check", "--engine", "9"], "\"9\" is no version of PostgreSQL from 10 on")]
 #[case(&["check", "--engine", "17.99"], "17.99")]

@@ -55,6 +55,8 @@ pub enum Form {
     KeyValue,
     /// `postgresql://…`.
     Uri,
+    /// `-h HOST port=… dbname=… user=…`, as the RDS document has it: psql alone.
+    Arguments,
 }
 
 /// What a driver finds around it: the worker process that plays an attempt is

@@ -23,7 +23,7 @@ pub enum TrustAnchors {
 pub fn connection_string(attempt: &Attempt, anchors: TrustAnchors) -> SecretString {
     let parameters = Parameters::of(attempt, anchors);
     match attempt.form {
-        Form::KeyValue => parameters.key_value(),
+        Form::KeyValue | Form::Arguments => parameters.key_value(),
         Form::Uri => parameters.uri(),
     }
     .into()

@@ -6,6 +6,7 @@
 mod attempt;
 pub(crate) mod connection_string;
 pub mod libpq;
+pub mod psql;
 pub mod tokio_postgres;
 mod versions;
 pub mod worker;
@@ -47,4 +48,6 @@ pub struct CouldNotRun {
     pub driver: String,
     /// What went wrong, for a person.
     pub why: String,
+    /// The driver is not set up here in the way that the attempt names.
+    pub is_missing: bool,
 }

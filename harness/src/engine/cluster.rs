@@ -23,7 +23,7 @@ pub const STRANGER: &str = "stranger";
 pub const RESERVED_DATABASE: &str = "rdsadmin";
 
 /// Part of a template's name: to be raised when what goes into one changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The cluster that copies are made of: roles and databases as on RDS, without
 /// a password, a key or a certificate. Made when it is missing.
@@ -150,6 +150,10 @@ fn populate(program: &Program, account: &Account, data: &Path) -> Result<(), Eng
 
 /// The roles and databases of RDS, without passwords: a statement a line, as
 /// single-user mode reads them.
+///
+/// RDS lets `rds_superuser` create extensions. PostgreSQL wants a superuser for
+/// sslinfo, which isn't trusted (its control file), so that `postgres` has it
+/// from the start, where the server was built with it.
 pub(crate) fn roles() -> String {
     format!(
         "CREATE ROLE rds_superuser;\n\
@@ -158,7 +162,10 @@ pub(crate) fn roles() -> String {
          GRANT rds_superuser TO {MASTER};\n\
          CREATE ROLE {STRANGER} LOGIN;\n\
          ALTER DATABASE postgres OWNER TO {MASTER};\n\
-         CREATE DATABASE {RESERVED_DATABASE} OWNER {ADMIN};\n"
+         CREATE DATABASE {RESERVED_DATABASE} OWNER {ADMIN};\n\
+         DO $$BEGIN \
+         IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'sslinfo') \
+         THEN CREATE EXTENSION sslinfo; END IF; END$$;\n"
     )
 }
 

@@ -42,7 +42,7 @@ impl<'a> Finding<'a> {
             return None;
         }
         let cells: Vec<(&Evidence, Tells)> = (evidence.iter())
-            .filter(|evidence| evidence.cell.major == engine.major)
+            .filter(|evidence| evidence.cell.engine.major == engine.major)
             .filter_map(|evidence| Some((evidence, evidence.tells(&claim.id)?)))
             .collect();
         let verdict = decide(cells.iter().map(|(_, tells)| *tells));

@@ -150,7 +150,7 @@ fn cells() -> Vec<Cell> {
         driver("two"),
     ]);
     let cases = data.unwrap().cases;
-    cases.iter().filter_map(|case| case.at(17)).collect()
+    cases.iter().filter_map(|case| case.at("17".parse().unwrap())).collect()
 }
 
 #[rstest]

@@ -1,6 +1,6 @@
 //! A policy with nothing left open.
 
-use super::{Admits, Defaults, Leaf, Policy, TlsVersion};
+use super::{Admits, Defaults, Leaf, Policy, TlsVersion, ciphers::openssl_list};
 
 /// A policy with RDS's defaults in the fields left unset.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -15,7 +15,7 @@ pub struct Effective {
     pub tls_min: TlsVersion,
     /// See [`Policy::tls_max`].
     pub tls_max: TlsVersion,
-    /// See [`Policy::ciphers`].
+    /// See [`Policy::ciphers`]; an OpenSSL cipher list.
     pub ciphers: String,
     /// See [`Policy::admits`].
     pub admits: Admits,
@@ -36,10 +36,7 @@ impl Policy {
             leaf: self.leaf,
             tls_min: self.tls_min.unwrap_or(defaults.tls_min),
             tls_max: self.tls_max.unwrap_or(defaults.tls_max),
-            ciphers: self
-                .ciphers
-                .clone()
-                .unwrap_or_else(|| defaults.ciphers.clone()),
+            ciphers: openssl_list(self.ciphers.as_ref().unwrap_or(&defaults.ciphers)),
             admits: self.admits,
         }
     }

@@ -1,5 +1,6 @@
 //! Everything that the server side decides about TLS.
 
+mod ciphers;
 mod defaults;
 mod effective;
 mod hba;
@@ -28,7 +29,8 @@ pub struct Policy {
     pub tls_min: Option<TlsVersion>,
     /// `ssl_max_protocol_version`.
     pub tls_max: Option<TlsVersion>,
-    /// `ssl_ciphers`, an OpenSSL cipher list; TLS 1.2 and below only.
+    /// `ssl_ciphers`, an OpenSSL cipher list, or IANA's names as on RDS; TLS 1.2
+    /// and below only.
     pub ciphers: Option<String>,
     /// Who finds a line in `pg_hba.conf` at all.
     pub admits: Admits,

@@ -42,7 +42,7 @@ pub fn repro(cell: &Cell, stage: Option<&Stage>) -> Vec<String> {
     let own = (cell.own_chain.as_ref()).map(|own| format!("{} ", own.options()));
     let own = own.unwrap_or_default();
     let mut lines = vec![
-        format!("rds-tls check --engine {} {own}{}", cell.major, cell.id),
+        format!("rds-tls check --engine {} {own}{}", cell.engine.major, cell.id),
         format!("rds-tls explain --serve {own}{}", cell.id),
         psql(cell, stage),
     ];
@@ -76,7 +76,11 @@ fn connects(case: &Case) -> String {
             .database
             .as_ref()
             .map(|name| format!("database {name}")),
-        (settings.form == Some(Form::Uri)).then(|| "by URI".to_owned()),
+        match settings.form {
+            Some(Form::Uri) => Some("by URI".to_owned()),
+            Some(Form::Arguments) => Some("by arguments of its own each".to_owned()),
+            Some(Form::KeyValue) | None => None,
+        },
         Some(match settings.host.unwrap_or_default() {
             Dial::Name => "the address given, the endpoint's name to verify".to_owned(),
             Dial::Address => "the address to dial and to verify".to_owned(),

@@ -59,10 +59,12 @@ pub fn expected(cell: &Cell) -> Described {
             says,
             answers,
             negotiates,
+            cipher,
         } => Described {
             outcome: [
                 Some(sentence(said)),
                 negotiates.map(|version| version.to_string()),
+                cipher.clone(),
                 says.as_ref().map(|text| format!("«{text}»")),
                 (answers.as_ref()).map(|answer| format!("and the answer\n{answer}")),
             ]

@@ -57,6 +57,9 @@ impl Runner {
             tokio::time::timeout(self.options.deadline, driver.play(&surroundings, &attempt));
         let outcome = match played.await {
             Ok(Ok(outcome)) => outcome,
+            Ok(Err(could_not)) if could_not.is_missing && cell.case.driver.is_optional => {
+                return Err(NotPlayed::Skipped(could_not.to_string()));
+            }
             Ok(Err(could_not)) => return Err(NotPlayed::Broken(could_not.to_string())),
             Err(_) => return Err(NotPlayed::Broken(overdue(id, self.options.deadline))),
         };

@@ -3,13 +3,15 @@
 //! ```text
 //!   name          | setting
 //!   ssl           | on
-//! + ssl_%         | *
-//! ? ssl_ca_file   | {any}
+//! + ssl_%_file    | %.pem
+//! ? rds.force_ssl | %
 //! ```
 //! The first line names the columns. A row without a mark occurs exactly once,
-//! one with `+` once or more, with `?` once or not at all. In a value, `%` is any
-//! text, `{user}`, `{database}`, `{version}` and `{cipher}` are the session's own,
-//! `{client}` is an IP address. NULL reads as nothing. Rows may come in any order.
+//! one with `+` once or more, with `?` once or not at all, with `*` any number of
+//! times. In a value, `%` is any text, `{user}`, `{database}`, `{version}` and
+//! `{cipher}` are the session's own, `{ssl}` is `t` where it has TLS and `f` where
+//! it hasn't, `{client}` is an IP address. NULL reads as nothing. Rows may come in
+//! any order; each counts for the first that it fits.
 //!
 //! `error 42501` alone expects that the server refuses the statement.
 
@@ -152,6 +154,7 @@ impl ExpectedRow {
         let (least, most, line) = match line.split_at_checked(1) {
             Some(("+", rest)) => (1, usize::MAX, rest),
             Some(("?", rest)) => (0, 1, rest),
+            Some(("*", rest)) => (0, usize::MAX, rest),
             _ => (1, 1, line),
         };
         Self {
@@ -179,6 +182,7 @@ fn fits(pattern: &str, value: &str, names: Names) -> bool {
         .replace('%', ".*")
         .replace(r"\{user\}", &regex::escape(names.user))
         .replace(r"\{database\}", &regex::escape(names.database))
+        .replace(r"\{ssl\}", if names.version.is_empty() { "f" } else { "t" })
         .replace(r"\{version\}", &regex::escape(names.version))
         .replace(r"\{cipher\}", &regex::escape(names.cipher))
         .replace(r"\{client\}", "(?<client>[0-9A-Fa-f.:]+)");
@@ -207,7 +211,8 @@ impl fmt::Display for ExpectedRow {
         let often = match (self.least, self.most) {
             (1, 1) => "exactly one",
             (1, _) => "one or more",
-            _ => "at most one",
+            (_, 1) => "at most one",
+            _ => "any number of",
         };
         write!(f, "{often} `{}`", self.values.join(" | "))
     }
@@ -242,10 +247,14 @@ mod tests {
     #[case::wildcard("a | x%z", &[["a", "x y z"]], &[])]
     #[case::dots_are_dots("a | 1.2", &[["a", "1x2"]], &["no row is expected like `a | 1x2`", "expected exactly one `a | 1.2`, observed 0 such rows"])]
     #[case::session("a | {user}/{database}/{version}/{cipher}", &[["a", "app/db/TLSv1.3/TLS_AES_256_GCM_SHA384"]], &[])]
+    #[case::encrypted("a | {ssl}", &[["a", "t"]], &[])]
     #[case::client("a | {client}", &[["a", "::1"]], &[])]
     #[case::no_client("a | {client}", &[["a", "1.2"]], &["no row is expected like `a | 1.2`", "expected exactly one `a | {client}`, observed 0 such rows"])]
     #[case::often("+ a | %", &[["a", "1"], ["a", "2"]], &[])]
     #[case::never("? a | %", &[], &[])]
+    #[case::any_number("* a | %", &[], &[])]
+    #[case::any_number_of_others("a | 1\n* % | %", &[["a", "1"], ["b", "2"], ["b", "3"]], &[])]
+    #[case::own_row_missing("a | 1\n* % | %", &[["b", "2"]], &["expected exactly one `a | 1`, observed 0 such rows"])]
     #[case::twice("? a | %", &[["a", "1"], ["a", "2"]], &["expected at most one `a | %`, observed 2 such rows"])]
     #[case::missing("a | 1\nb | 2", &[["a", "1"]], &["expected exactly one `b | 2`, observed 0 such rows"])]
     #[case::stranger("a | 1", &[["a", "1"], ["c", "3"]], &["no row is expected like `c | 3`"])]

@@ -14,12 +14,9 @@ use super::{
 /// # Errors
 /// Names the claim, its line, and the first engine without a case.
 pub fn check(claims: &Claims, cases: &[Arc<Case>], file: &SourceFile) -> Result<(), DataError> {
-    let spoken_of: HashSet<(&str, u16)> = (cases.iter())
-        .flat_map(|case| ENGINES.map(move |major| (case, major)))
-        .flat_map(|(case, major)| case.claims_on(major).map(move |claim| (claim, major)))
-        .collect();
+    let spoken_of: HashSet<(u16, &str)> = cases.iter().flat_map(|case| case.claims()).collect();
     for claim in claims.iter() {
-        let is_spoken_of = |major: u16| spoken_of.contains(&(claim.id.as_str(), major));
+        let is_spoken_of = |major: u16| spoken_of.contains(&(major, claim.id.as_str()));
         let what = if claim.unmeasured.is_some() {
             ENGINES.into_iter().any(is_spoken_of).then(|| {
                 format!(

@@ -14,6 +14,7 @@ use super::{
     row::{Expects, Row},
 };
 use crate::{
+    engine::Version,
     policy::{Policy, TlsVersion},
     tap::Wire,
 };
@@ -66,8 +67,8 @@ pub struct Cell {
     pub id: String,
     /// The case.
     pub case: Arc<Case>,
-    /// The major version.
-    pub major: u16,
+    /// The version that it is of.
+    pub engine: Version,
     /// The claim that it speaks for.
     pub claim: String,
     /// Claims of the RDS document that its passing contradicts.
@@ -99,6 +100,8 @@ pub enum Expectation {
         answers: Option<Arc<ExpectedAnswer>>,
         /// The TLS version.
         negotiates: Option<TlsVersion>,
+        /// The cipher suite, by OpenSSL's name.
+        cipher: Option<String>,
     },
 }
 
@@ -207,11 +210,15 @@ impl Data {
 }
 
 impl Plan {
-    /// The selected cells on the given major versions.
+    /// The selected cells on the given versions.
     ///
     /// # Errors
     /// When the selection names a driver or a suite that isn't there.
-    pub fn new(data: &Data, majors: &[u16], selection: &Selection) -> Result<Self, UnknownWord> {
+    pub fn new(
+        data: &Data,
+        engines: &[Version],
+        selection: &Selection,
+    ) -> Result<Self, UnknownWord> {
         for driver in &selection.drivers {
             if !data.profiles.contains_key(driver) {
                 return Err(UnknownWord::new("driver", driver, data.profiles.keys()));
@@ -223,9 +230,9 @@ impl Plan {
                 return Err(UnknownWord::new("suite", suite, valid));
             }
         }
-        let cells = majors
+        let cells = engines
             .iter()
-            .flat_map(|&major| data.cases.iter().filter_map(move |case| case.at(major)))
+            .flat_map(|&engine| data.cases.iter().filter_map(move |case| case.at(engine)))
             .filter(|cell| selection.takes(cell))
             .collect();
         Ok(Self { cells })
@@ -244,17 +251,18 @@ impl Selection {
 }
 
 impl Case {
-    /// The case on a major version; none where the version is outside
-    /// [`ENGINES`].
+    /// The case on a version, of which the cell's id has the major number; none
+    /// where that is outside [`ENGINES`].
     #[must_use]
-    pub fn at(self: &Arc<Self>, major: u16) -> Option<Cell> {
-        let row = self.row_on(major)?;
+    pub fn at(self: &Arc<Self>, engine: Version) -> Option<Cell> {
+        let row = self.row_on(engine)?;
+        let major = engine.major;
         let id = format!("{}@{major}", self.id);
         Some(Cell {
             known: self.known.iter().find(|k| k.names(&id)).cloned(),
             id,
             case: Arc::clone(self),
-            major,
+            engine,
             claim: self.claim_of(row).to_owned(),
             against: row.against.clone(),
             expects: match &row.expects {
@@ -265,6 +273,7 @@ impl Case {
                     says: named(notes.says.as_ref(), &self.suite.texts),
                     answers: named(notes.answers.as_ref(), &self.suite.answers),
                     negotiates: notes.negotiates,
+                    cipher: notes.cipher.clone(),
                 },
             },
             line: row.line,
@@ -272,19 +281,21 @@ impl Case {
         })
     }
 
-    /// The claims that it speaks for or against on a major version.
-    pub fn claims_on(&self, major: u16) -> impl Iterator<Item = &str> {
-        (self.row_on(major).into_iter()).flat_map(|row| {
-            row.against
-                .iter()
-                .map(String::as_str)
-                .chain([self.claim_of(row)])
+    /// The major versions that it speaks of, with the claims that it speaks for or
+    /// against on some version of them.
+    pub fn claims(&self) -> impl Iterator<Item = (u16, &str)> {
+        engines(&self.rows).flat_map(move |engine| {
+            self.row_on(engine).into_iter().flat_map(move |row| {
+                (row.against.iter().map(String::as_str))
+                    .chain([self.claim_of(row)])
+                    .map(move |claim| (engine.major, claim))
+            })
         })
     }
 
-    fn row_on(&self, major: u16) -> Option<&Row> {
-        let known_major = ENGINES.contains(&major);
-        (self.rows.iter()).find(|row| known_major && row.speaks_of(major))
+    fn row_on(&self, engine: Version) -> Option<&Row> {
+        let known_major = ENGINES.contains(&engine.major);
+        (self.rows.iter()).find(|row| known_major && row.speaks_of(engine))
     }
 
     fn claim_of<'a>(&'a self, row: &'a Row) -> &'a str {
@@ -367,7 +378,8 @@ fn cross(data: &Data, suite: &Arc<Suite>, table: &Table) -> Result<Vec<Arc<Case>
         })?;
         for point in cube(suite, table) {
             let case = case(data, suite, table, profile, &point)?;
-            let speaks = |row: &&Row| ENGINES.clone().any(|major| row.speaks_of(major));
+            let engines: Vec<_> = engines(&case.rows).collect();
+            let speaks = |row: &&Row| engines.iter().any(|engine| row.speaks_of(*engine));
             used.extend(case.rows.iter().filter(speaks).map(|row| row.line));
             cases.push(Arc::new(case));
         }
@@ -376,6 +388,20 @@ fn cross(data: &Data, suite: &Arc<Suite>, table: &Table) -> Result<Vec<Arc<Case>
         Some(idle) => Err(fail(idle.line, "the row matches no cell".to_owned())),
         None => Ok(cases),
     }
+}
+
+/// Versions that stand for all: of a major version the oldest, and the first of
+/// which a row says another thing; the major number alone where none does.
+fn engines(rows: &[Row]) -> impl Iterator<Item = Version> {
+    ENGINES.flat_map(|major| {
+        let mut minors: BTreeSet<_> = rows.iter().flat_map(|row| row.turns(major)).collect();
+        if minors.is_empty() {
+            return vec![Version { major, minor: None }];
+        }
+        minors.insert(0);
+        let minors = minors.into_iter().map(Some);
+        minors.map(|minor| Version { major, minor }).collect()
+    })
 }
 
 /// All points of a table's cube, the last column fastest.
@@ -428,18 +454,18 @@ fn case(
         .filter(|row| row.covers(point))
         .cloned()
         .collect();
-    for major in ENGINES {
+    for engine in engines(&rows) {
         let lines: Vec<String> = rows
             .iter()
-            .filter(|row| row.speaks_of(major))
+            .filter(|row| row.speaks_of(engine))
             .map(|row| row.line.to_string())
             .collect();
         match lines.as_slice() {
             [_] => {}
-            [] => return Err(fail(format!("cell {id}@{major} is matched by no row"))),
+            [] => return Err(fail(format!("cell {id}@{engine} is matched by no row"))),
             several => {
                 return Err(fail(format!(
-                    "cell {id}@{major} is matched by the rows on lines {}",
+                    "cell {id}@{engine} is matched by the rows on lines {}",
                     several.join(", ")
                 )));
             }

@@ -29,6 +29,9 @@ pub struct Profile {
     /// The program that plays it, and its arguments, where it isn't built in. A
     /// path with a `/` is relative to the folder of suites.
     pub worker: Option<Vec<String>>,
+    /// It is what this machine has installed, so that cells of a configuration
+    /// which isn't here are left out, counted.
+    pub is_optional: bool,
     refusals: Vec<Rule>,
 }
 
@@ -79,6 +82,7 @@ impl Profile {
             configurations: configuration,
             sources: driver.sources,
             worker: driver.worker,
+            is_optional: driver.optional,
             refusals,
         })
     }
@@ -134,6 +138,8 @@ struct Head {
     default: String,
     sources: Vec<String>,
     worker: Option<Vec<String>>,
+    #[serde(default)]
+    optional: bool,
 }
 
 #[derive(Deserialize)]

@@ -11,17 +11,18 @@
 //!
 //! | note | says |
 //! |---|---|
-//! | `since N`, `until N` | of which major versions the row speaks |
+//! | `since N`, `until N` | of which versions the row speaks: `since 14`, `until 11.3` |
 //! | `claim ID` | that it speaks for another claim than its table |
 //! | `against ID,ID` | that its passing contradicts these claims of the RDS document |
 //! | `says TEXT` | how the refusal is worded |
 //! | `answers ANSWER` | what the attempt's question is answered |
 //! | `negotiates VERSION` | which TLS version comes about |
+//! | `cipher NAME` | which cipher suite, by the name that `pg_stat_ssl` has |
 //!
 //! `skip: why` in the place of an outcome leaves the cells out, counted.
 
 use super::{DataError, Said, SourceFile, UnknownWord};
-use crate::{policy::TlsVersion, tap::Wire};
+use crate::{engine::Version, policy::TlsVersion, tap::Wire};
 
 /// A parsed table: its columns, and rows in the file's order.
 #[derive(Clone, Debug)]
@@ -39,10 +40,10 @@ pub struct Row {
     pub line: usize,
     /// A pattern a column.
     pub coordinates: Vec<Pattern>,
-    /// The first major version that it speaks of.
-    pub since: Option<u16>,
-    /// The last one.
-    pub until: Option<u16>,
+    /// The first version that it speaks of.
+    pub since: Option<Version>,
+    /// The last one; without a minor number, the newest of its major version.
+    pub until: Option<Version>,
     /// The claim that it speaks for, where it isn't the table's.
     pub claim: Option<String>,
     /// Claims that its passing contradicts.
@@ -87,6 +88,8 @@ pub struct Notes {
     pub answers: Option<String>,
     /// The TLS version that must be negotiated.
     pub negotiates: Option<TlsVersion>,
+    /// The cipher suite that must be negotiated, by OpenSSL's name.
+    pub cipher: Option<String>,
 }
 
 impl Row {
@@ -97,10 +100,26 @@ impl Row {
             .all(|(pattern, value)| pattern.covers(value))
     }
 
-    /// Whether the row speaks of a major version.
-    pub fn speaks_of(&self, major: u16) -> bool {
-        self.since.is_none_or(|since| since <= major)
-            && self.until.is_none_or(|until| major <= until)
+    /// Whether the row speaks of a version. One without a minor number counts as
+    /// the newest of its major version.
+    pub fn speaks_of(&self, engine: Version) -> bool {
+        let engine = order(engine, u16::MAX);
+        self.since.is_none_or(|since| order(since, 0) <= engine)
+            && self
+                .until
+                .is_none_or(|until| engine <= order(until, u16::MAX))
+    }
+
+    /// The minor numbers of a major version from which on the row says another
+    /// thing than before.
+    pub fn turns(&self, major: u16) -> impl Iterator<Item = u16> {
+        let of = move |version: Option<Version>| {
+            version
+                .filter(|version| version.major == major)
+                .and_then(|version| version.minor)
+        };
+        let after = of(self.until).map(|last| last.saturating_add(1));
+        of(self.since).into_iter().chain(after)
     }
 }
 
@@ -120,6 +139,10 @@ impl Pattern {
             Self::OneOf(words) | Self::NoneOf(words) => words,
         }
     }
+}
+
+fn order(version: Version, open: u16) -> (u16, u16) {
+    (version.major, version.minor.unwrap_or(open))
 }
 
 /// Parses the text of a table whose first line is line `first` of the file.
@@ -217,13 +240,13 @@ impl Row {
     fn note_all(&mut self, texts: &[&str]) -> Result<Notes, String> {
         let mut notes = Notes::default();
         for note in texts {
-            let major = |text: &str| {
-                text.parse::<u16>()
-                    .map_err(|_| format!("`{note}` needs a major version, as `since 14`"))
+            let version = |text: &str| {
+                text.parse::<Version>()
+                    .map_err(|_| format!("`{note}` needs a version, as `since 14` or `until 11.3`"))
             };
             match note.split_once(' ').unwrap_or((note, "")) {
-                ("since", text) => self.since = Some(major(text)?),
-                ("until", text) => self.until = Some(major(text)?),
+                ("since", text) => self.since = Some(version(text)?),
+                ("until", text) => self.until = Some(version(text)?),
                 ("claim", text) => self.claim = Some(text.to_owned()),
                 ("against", text) => {
                     self.against = text.split(',').map(|id| id.trim().to_owned()).collect();
@@ -234,6 +257,7 @@ impl Row {
                     let version: TlsVersion = text.parse().map_err(|e| format!("{e}"))?;
                     notes.negotiates = Some(version);
                 }
+                ("cipher", text) => notes.cipher = Some(text.to_owned()),
                 _ => return Err(UnknownWord::new("note", note, NOTES).to_string()),
             }
         }
@@ -241,7 +265,7 @@ impl Row {
     }
 }
 
-const NOTES: [&str; 7] = [
+const NOTES: [&str; 8] = [
     "since N",
     "until N",
     "claim ID",
@@ -249,6 +273,7 @@ const NOTES: [&str; 7] = [
     "says TEXT",
     "answers ANSWER",
     "negotiates VERSION",
+    "cipher NAME",
 ];
 
 #[cfg(test)]
@@ -276,8 +301,26 @@ mod tests {
         assert_eq!(row.coordinates[0], Pattern::OneOf(vec!["a".into()]));
         assert!(row.covers(&["a", "y"]) && row.covers(&["a", "x"]));
         assert!(!row.covers(&["a", "z"]) && !row.covers(&["b", "x"]));
-        assert!(row.speaks_of(12) && row.speaks_of(13));
-        assert!(!row.speaks_of(11) && !row.speaks_of(14));
+        assert!(speaks(&row, "12") && speaks(&row, "13.4"));
+        assert!(!speaks(&row, "11") && !speaks(&row, "14"));
+    }
+
+    fn speaks(row: &Row, engine: &str) -> bool {
+        row.speaks_of(engine.parse().unwrap())
+    }
+
+    #[rstest]
+    #[case("since 11.4", &["11.4", "11.10", "11", "12"], &["11.3", "10"])]
+    #[case("until 11.3", &["10", "11.0", "11.3"], &["11.4", "11", "12"])]
+    #[case("until 11", &["11.22", "11"], &["12.0"])]
+    fn minor_versions_are_told_apart(
+        #[case] note: &str,
+        #[case] of: &[&str],
+        #[case] not_of: &[&str],
+    ) {
+        let row = one(&format!("a b -> plaintext  startup  {note}")).unwrap();
+        assert!(of.iter().all(|engine| speaks(&row, engine)));
+        assert!(!not_of.iter().any(|engine| speaks(&row, engine)));
     }
 
     #[rstest]
@@ -292,7 +335,7 @@ mod tests {
         "a b -> plaintext  startup  sinse 12",
         "unknown note `sinse 12`; valid: since N"
     )]
-    #[case("a b -> plaintext  startup  since x", "needs a major version")]
+    #[case("a b -> plaintext  startup  since x", "needs a version")]
     #[case("a b -> skip:", "a skip says why")]
     #[case("a b -> skip: why  against C", "and expects nothing")]
     fn what_is_wrong_is_named_with_its_line(#[case] row: &str, #[case] what: &str) {

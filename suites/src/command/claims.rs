@@ -81,8 +81,8 @@ fn selected<'a>(data: &'a Data, filters: &[String]) -> anyhow::Result<Vec<&'a Cl
 
 /// The cells that speak for or against the claims.
 fn plan(data: &Data, claims: &[&Claim], engines: &[Engine]) -> Result<Plan, Failure> {
-    let majors: Vec<u16> = engines.iter().map(|e| e.version().major).collect();
-    let mut plan = Plan::new(data, &majors, &Selection::default())
+    let versions: Vec<Version> = engines.iter().map(Engine::version).collect();
+    let mut plan = Plan::new(data, &versions, &Selection::default())
         .map_err(|error| Failure::Usage(error.into()))?;
     plan.cells.retain(|cell| {
         let about = |id: &String| claims.iter().any(|claim| claim.id == *id);

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use anyhow::anyhow;
 use harness::{
-    engine::{NEWEST, Version},
+    engine::NEWEST,
     report::{self, Stage},
     run::Options,
     suite::{Cell, Data},
@@ -50,11 +50,7 @@ async fn serve(
     workers: &Workers<'_>,
     cell: &Cell,
 ) -> Result<u8, Failure> {
-    let engine = place.engine(Some(Version {
-        major: cell.major,
-        minor: None,
-    }));
-    let engine = engine.await?;
+    let engine = place.engine(Some(cell.engine)).await?;
     let setup = Setup::on(chain, workers, Options::default())?;
     (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
     let served = serve_until_stopped(&setup, &engine, cell).await;
@@ -94,12 +90,12 @@ async fn serve_until_stopped(setup: &Setup, engine: &Engine, cell: &Cell) -> any
 
 fn find(data: &Data, args: &Args) -> anyhow::Result<Cell> {
     let id = args.cell.as_str();
-    let (case, major) = match id.split_once('@') {
-        Some((case, major)) => (case, major.parse().unwrap_or(0)),
-        None => (id, args.place.at_hand()?.major),
+    let (case, engine) = match id.split_once('@') {
+        Some((case, engine)) => (case, engine.parse().ok()),
+        None => (id, Some(args.place.at_hand()?)),
     };
     let found = (data.cases.iter()).find(|known| known.id == case);
-    if let Some(cell) = found.and_then(|case| case.at(major)) {
+    if let Some(cell) = found.zip(engine).and_then(|(case, engine)| case.at(engine)) {
         return Ok(cell);
     }
     let near: Vec<&str> = (data.cases.iter())

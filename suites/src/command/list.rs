@@ -24,7 +24,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         Some(engine) => engine,
         None => args.place.at_hand()?,
     };
-    let plan = args.select.plan_for(&data, &[engine.major])?;
+    let plan = args.select.plan_for(&data, &[engine])?;
     let lines: String = (plan.cells.iter())
         .map(|cell| match cell.skip() {
             Some(why) => format!("{}  skip: {why}\n", cell.id),

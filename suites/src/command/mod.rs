@@ -144,18 +144,18 @@ impl Select {
     }
 
     fn plan(&self, data: &Data, engines: &[Engine]) -> Result<Plan, Failure> {
-        let majors: Vec<u16> = engines.iter().map(|e| e.version().major).collect();
-        self.plan_for(data, &majors)
+        let engines: Vec<_> = engines.iter().map(Engine::version).collect();
+        self.plan_for(data, &engines)
     }
 
-    fn plan_for(&self, data: &Data, majors: &[u16]) -> Result<Plan, Failure> {
+    fn plan_for(&self, data: &Data, engines: &[Version]) -> Result<Plan, Failure> {
         let selection = Selection {
             drivers: self.drivers.clone(),
             suites: self.suites.clone(),
             filters: self.filters.clone(),
         };
         let mut plan =
-            Plan::new(data, majors, &selection).map_err(|error| Failure::Usage(error.into()))?;
+            Plan::new(data, engines, &selection).map_err(|error| Failure::Usage(error.into()))?;
         let own = self.chain.named();
         plan.cells = (plan.cells.into_iter())
             .map(|cell| cell.on(own.as_ref()))

@@ -11,15 +11,14 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use harness::{
     driver::Driver,
-    engine::Version,
     findings::Finding,
     judge::Verdict,
-    policy::{Leaf, Policy},
+    policy::{Leaf, Policy, TlsVersion},
     report::Gather,
     run::{CellResult, Event, Options, Sink, Summary},
     suite::{Cell, Data, Expectation, Plan, Selection},
 };
-use planted::{Altered, Careless, Forgetful};
+use planted::{Altered, Careless, Mistaken, does_not_ask, forgets_sslmode};
 use rstest::rstest;
 use suites::{Backend, Setup, Workers, data};
 
@@ -64,6 +63,28 @@ fn has_a_bad_cipher_list(policy: &Policy) -> Policy {
     }
 }
 
+fn stays_at_tls12(policy: &Policy) -> Policy {
+    Policy {
+        tls_min: Some(TlsVersion::Tls12),
+        tls_max: Some(TlsVersion::Tls12),
+        ..policy.clone()
+    }
+}
+
+fn goes_down_to_tls11(policy: &Policy) -> Policy {
+    Policy {
+        tls_min: Some(TlsVersion::Tls11),
+        ..policy.clone()
+    }
+}
+
+fn has_3des(policy: &Policy) -> Policy {
+    Policy {
+        ciphers: Some("HIGH:!aNULL".to_owned()),
+        ..policy.clone()
+    }
+}
+
 #[rstest]
 #[case::pg_hba_lets_plaintext_in("sslmode/", lets_plaintext_in, "/force-ssl/", "/both/")]
 #[case::the_leaf_is_for_another_name("sslmode/", shows_another_name, "/right", "/other")]
@@ -75,6 +96,9 @@ fn has_a_bad_cipher_list(policy: &Policy) -> Policy {
     "/wildcard-deep/",
     "/right/"
 )]
+#[case::tls13_is_off("versions/", stays_at_tls12, "/tls13/", "/tls12/")]
+#[case::sessions_have_another_version("session/", stays_at_tls12, "/tls13/", "/tls12/")]
+#[case::the_key_is_of_another_kind("ciphers/", shows_a_healthy_certificate, "/ecdsa", "/rsa")]
 fn a_server_that_behaves_as_another_fails_where_their_rows_differ(
     #[case] suite: &str,
     #[case] alter: Alter,
@@ -114,12 +138,11 @@ fn a_fault_is_told_of_the_claims_that_it_touches_and_no_others(
 ) {
     let data = data::load(None).unwrap();
     let (_, results, _) = play(&data, &[], |_| true, plant);
-    let major = results[0].cell.major;
+    let engine = results[0].cell.engine;
     let mut gather = Gather::new(std::io::sink());
     for result in &results {
         gather.event(&Event::CellJudged(result));
     }
-    let engine = Version { major, minor: None };
     let findings: Vec<Finding> = (data.claims.iter())
         .filter_map(|claim| Finding::of(claim, engine, &gather.evidence))
         .collect();
@@ -129,6 +152,39 @@ fn a_fault_is_told_of_the_claims_that_it_touches_and_no_others(
         .collect();
     assert_eq!(unrecorded, touched);
     assert_eq!(harness::findings::exit_code(&findings), exit_code);
+}
+
+#[rstest]
+#[case::ssl_ciphers(has_3des, "settings/libpq/ciphers")]
+#[case::ssl_min_protocol_version(goes_down_to_tls11, "settings/libpq/min-version")]
+fn a_setting_that_rds_has_otherwise_fails_where_it_is_shown(
+    #[case] alter: Alter,
+    #[case] shown: &str,
+) {
+    let data = data::load(None).unwrap();
+    let (_, results, _) = play(&data, &["settings/"], |_| true, Plant::server(alter));
+    let failed: Vec<&str> = (results.iter())
+        .filter(|result| result.verdict != Verdict::Pass)
+        .map(|result| result.cell.case.id.as_str())
+        .collect();
+    assert_eq!(failed, [shown, "settings/libpq/master"]);
+}
+
+#[test]
+fn a_driver_that_does_not_ask_fails_where_an_answer_is_due() {
+    let data = data::load(None).unwrap();
+    let plant = Plant::driver(|driver| {
+        Arc::new(Mistaken {
+            inner: driver,
+            mistake: does_not_ask,
+        })
+    });
+    let (_, results, summary) = play(&data, &["session/"], |_| true, plant);
+    for result in &results {
+        let due = Verdict::Fail(vec!["the question was not answered".to_owned()]);
+        assert_eq!(result.verdict, due, "{}", result.cell.id);
+    }
+    assert!(summary.fail > 0);
 }
 
 #[test]
@@ -172,7 +228,12 @@ fn a_driver_that_ignores_its_trust_anchors_fails_where_they_matter() {
 #[test]
 fn a_driver_that_forgets_sslmode_in_a_uri_fails_in_the_uri_cells() {
     let data = data::load(None).unwrap();
-    let plant = Plant::driver(|driver| Arc::new(Forgetful(driver)));
+    let plant = Plant::driver(|driver| {
+        Arc::new(Mistaken {
+            inner: driver,
+            mistake: forgets_sslmode,
+        })
+    });
     let (_, results, _) = play(&data, &["connection-string/libpq"], |_| true, plant);
     let failed: Vec<&str> = (results.iter())
         .filter(|result| result.verdict != Verdict::Pass)
@@ -303,7 +364,7 @@ async fn play(
         filters: filters.iter().map(|&part| part.to_owned()).collect(),
         ..Selection::default()
     };
-    let mut cells = Plan::new(data, &[engine.version().major], &selection)
+    let mut cells = Plan::new(data, &[engine.version()], &selection)
         .unwrap()
         .cells;
     cells.retain(takes);
@@ -354,7 +415,7 @@ fn rows_differ(data: &Data, cell: &Cell, told: &str, does: &str) -> bool {
     let id = cell.case.id.replace(told, does);
     let other = (data.cases.iter())
         .find(|case| case.id == id)
-        .and_then(|case| case.at(cell.major))
+        .and_then(|case| case.at(cell.engine))
         .unwrap_or_else(|| panic!("no cell {id}"));
     harness::report::expected(cell) != harness::report::expected(&other)
 }

@@ -66,12 +66,15 @@ impl Driver for Careless {
     }
 }
 
-/// A driver that overlooks sslmode in a URI.
-pub struct Forgetful(pub Arc<dyn Driver>);
+/// A driver that takes an attempt for another.
+pub struct Mistaken {
+    pub inner: Arc<dyn Driver>,
+    pub mistake: fn(Attempt) -> Attempt,
+}
 
-impl Driver for Forgetful {
+impl Driver for Mistaken {
     fn id(&self) -> &str {
-        self.0.id()
+        self.inner.id()
     }
 
     fn play<'a>(
@@ -79,10 +82,21 @@ impl Driver for Forgetful {
         surroundings: &'a Surroundings,
         attempt: &'a Attempt,
     ) -> BoxFuture<'a, Result<Outcome, CouldNotRun>> {
-        let mut forgetful = attempt.clone();
-        if attempt.form == Form::Uri {
-            forgetful.sslmode = None;
-        }
-        Box::pin(async move { self.0.play(surroundings, &forgetful).await })
+        let mistaken = (self.mistake)(attempt.clone());
+        Box::pin(async move { self.inner.play(surroundings, &mistaken).await })
     }
+}
+
+/// Overlooks sslmode in a URI.
+pub fn forgets_sslmode(mut attempt: Attempt) -> Attempt {
+    if attempt.form == Form::Uri {
+        attempt.sslmode = None;
+    }
+    attempt
+}
+
+/// Doesn't ask what it is to ask.
+pub fn does_not_ask(mut attempt: Attempt) -> Attempt {
+    attempt.query = None;
+    attempt
 }

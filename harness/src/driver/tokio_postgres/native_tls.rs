@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use native_tls::{Certificate, TlsConnector};
+use native_tls::{Certificate, Protocol, TlsConnector, TlsConnectorBuilder};
 use postgres_native_tls::MakeTlsConnector;
 
 use super::{
@@ -40,14 +40,25 @@ enum Configuration {
     /// `native_tls::TlsConnectorBuilder`): what libpq calls require. A trust
     /// file is not looked at.
     AnyCert,
+    /// As `default`, with TLS 1.1 as `min_protocol_version` and
+    /// `max_protocol_version` (documentation of
+    /// `native_tls::TlsConnectorBuilder`).
+    Tls11,
+    /// The same with TLS 1.2.
+    Tls12,
+    /// The same with TLS 1.3.
+    Tls13,
 }
 
 impl Configuration {
-    const ALL: [(&str, Self); 4] = [
+    const ALL: [(&str, Self); 7] = [
         ("default", Self::Default),
         ("stack", Self::Stack),
         ("any-hostname", Self::AnyHostname),
         ("any-cert", Self::AnyCert),
+        ("tls11", Self::Tls11),
+        ("tls12", Self::Tls12),
+        ("tls13", Self::Tls13),
     ];
 
     fn connector(self, anchors: &Anchors) -> Result<TlsConnector, GaveUp> {
@@ -60,6 +71,9 @@ impl Configuration {
             Self::AnyCert => {
                 builder.danger_accept_invalid_certs(true);
             }
+            Self::Tls11 => only(&mut builder, Protocol::Tlsv11),
+            Self::Tls12 => only(&mut builder, Protocol::Tlsv12),
+            Self::Tls13 => only(&mut builder, Protocol::Tlsv13),
         }
         for certificate in self.certificates(anchors)? {
             builder.add_root_certificate(certificate);
@@ -75,11 +89,19 @@ impl Configuration {
         };
         match self {
             Self::AnyCert => return Ok(Vec::new()),
-            Self::Default => Certificate::from_pem(&trust::read(file)?).map(|first| vec![first]),
+            Self::Default | Self::Tls11 | Self::Tls12 | Self::Tls13 => {
+                Certificate::from_pem(&trust::read(file)?).map(|first| vec![first])
+            }
             Self::Stack | Self::AnyHostname => Certificate::stack_from_pem(&trust::read(file)?),
         }
         .map_err(|error| GaveUp::over(file, chain(&error)))
     }
+}
+
+fn only(builder: &mut TlsConnectorBuilder, version: Protocol) {
+    builder
+        .min_protocol_version(Some(version))
+        .max_protocol_version(Some(version));
 }
 
 /// The driver in its worker process.

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use rustls::{
-    ClientConfig, RootCertStore, client::Resumption, client::WebPkiServerVerifier,
+    CipherSuite, ClientConfig, RootCertStore, client::Resumption, client::WebPkiServerVerifier,
     crypto::CryptoProvider,
 };
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
@@ -43,22 +43,44 @@ enum Configuration {
     /// (documentation of `rustls::client::danger`); what libpq calls require.
     /// A trust file is not looked at.
     AnyCert,
+    /// As `default`, with TLS 1.2 alone in `with_protocol_versions`
+    /// (documentation of `rustls::ConfigBuilder`).
+    Tls12,
+    /// The same with TLS 1.3.
+    Tls13,
+    /// As `tls12`, with the suites of `ChaCha20` alone in
+    /// `CryptoProvider::cipher_suites` (documentation of
+    /// `rustls::crypto::CryptoProvider`).
+    ChaCha20,
 }
 
 impl Configuration {
-    const ALL: [(&str, Self); 3] = [
+    const ALL: [(&str, Self); 6] = [
         ("default", Self::Default),
         ("any-hostname", Self::AnyHostname),
         ("any-cert", Self::AnyCert),
+        ("tls12", Self::Tls12),
+        ("tls13", Self::Tls13),
+        ("chacha20", Self::ChaCha20),
     ];
 
     fn client_config(self, anchors: &Anchors) -> Result<ClientConfig, GaveUp> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| gave_up(&error))?;
+        let provider = Arc::new(self.provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone());
         let builder = match self {
-            Self::Default => builder.with_root_certificates(roots(anchors)?),
+            Self::Tls12 | Self::ChaCha20 => {
+                builder.with_protocol_versions(&[&rustls::version::TLS12])
+            }
+            Self::Tls13 => builder.with_protocol_versions(&[&rustls::version::TLS13]),
+            Self::Default | Self::AnyHostname | Self::AnyCert => {
+                builder.with_safe_default_protocol_versions()
+            }
+        }
+        .map_err(|error| gave_up(&error))?;
+        let builder = match self {
+            Self::Default | Self::Tls12 | Self::Tls13 | Self::ChaCha20 => {
+                builder.with_root_certificates(roots(anchors)?)
+            }
             Self::AnyHostname => builder
                 .dangerous()
                 .with_custom_certificate_verifier(any_hostname(provider, anchors)?),
@@ -67,6 +89,20 @@ impl Configuration {
                 .with_custom_certificate_verifier(Arc::new(verifiers::AnyCert(provider))),
         };
         Ok(builder.with_no_client_auth())
+    }
+
+    fn provider(self) -> CryptoProvider {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        if self == Self::ChaCha20 {
+            provider.cipher_suites.retain(|suite| {
+                matches!(
+                    suite.suite(),
+                    CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+                        | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+                )
+            });
+        }
+        provider
     }
 }
 

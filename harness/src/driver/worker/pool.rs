@@ -162,7 +162,26 @@ impl Pool {
         CouldNotRun {
             driver: self.driver.clone(),
             why,
+            is_missing: false,
         }
+    }
+
+    /// Where the worker has no such configuration.
+    fn missing(&self, hello: &Hello, attempt: &Attempt) -> Option<CouldNotRun> {
+        if hello.configurations.contains(&attempt.configuration) {
+            return None;
+        }
+        let here = match hello.configurations.join(", ") {
+            none if none.is_empty() => "none".to_owned(),
+            some => some,
+        };
+        Some(CouldNotRun {
+            is_missing: true,
+            ..self.could_not_run(format!(
+                "it has no configuration {} here, but {here}",
+                attempt.configuration
+            ))
+        })
     }
 }
 
@@ -178,6 +197,9 @@ impl Driver for Pool {
     ) -> BoxFuture<'a, Result<Outcome, CouldNotRun>> {
         Box::pin(async move {
             let process = self.process(surroundings).await?;
+            if let Some(missing) = self.missing(process.hello(), attempt) {
+                return Err(missing);
+            }
             process
                 .play(attempt, &self.limits)
                 .await

@@ -12,11 +12,12 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 
 use super::protocol::{Answer, Hello, LineError, MAX_LINE, Request, to_line};
-use crate::driver::{Attempt, Outcome, libpq, tokio_postgres};
+use crate::driver::{Attempt, Outcome, libpq, psql, tokio_postgres};
 
 /// The drivers that this program carries.
-pub const BUILT_IN: [&str; 4] = [
+pub const BUILT_IN: [&str; 5] = [
     libpq::ID,
+    psql::ID,
     tokio_postgres::NATIVE_TLS,
     tokio_postgres::RUSTLS,
     tokio_postgres::NO_TLS,
@@ -74,6 +75,7 @@ pub fn serve_if_asked(args: impl IntoIterator<Item = OsString>) {
 fn player(driver: &str) -> Option<Arc<dyn Player>> {
     match driver {
         libpq::ID => Some(Arc::new(libpq::Libpq::new())),
+        psql::ID => Some(Arc::new(psql::AnyPsql::find())),
         other => tokio_postgres::player(other),
     }
 }

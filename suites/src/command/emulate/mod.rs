@@ -68,7 +68,7 @@ struct Instance {
     /// `ssl_max_protocol_version`, as TLSv1.3
     #[arg(long, value_name = "VERSION")]
     tls_max: Option<TlsVersion>,
-    /// `ssl_ciphers`, a list in OpenSSL's words
+    /// `ssl_ciphers`, in OpenSSL's words or, as on RDS, in IANA's names
     #[arg(long, value_name = "LIST")]
     ciphers: Option<String>,
     /// The shape of the server certificate; --help tells each
