@@ -156,9 +156,11 @@ mod tests {
     #[test]
     fn every_driver_is_played_on_somebodys_own_chain() {
         let data = load_chain(None).unwrap();
-        for driver in data.profiles.keys() {
+        // An optional one, as psql, brings a library with it that is played.
+        for driver in data.profiles.values().filter(|driver| !driver.is_optional) {
             let mut cases = data.cases.iter();
-            assert!(cases.any(|case| case.driver.id == *driver), "{driver}");
+            let id = &driver.id;
+            assert!(cases.any(|case| case.driver.id == *id), "{id}");
         }
     }
 

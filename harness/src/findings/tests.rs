@@ -150,7 +150,10 @@ fn cells() -> Vec<Cell> {
         driver("two"),
     ]);
     let cases = data.unwrap().cases;
-    cases.iter().filter_map(|case| case.at("17".parse().unwrap())).collect()
+    cases
+        .iter()
+        .filter_map(|case| case.at("17".parse().unwrap()))
+        .collect()
 }
 
 #[rstest]

@@ -42,7 +42,10 @@ pub fn repro(cell: &Cell, stage: Option<&Stage>) -> Vec<String> {
     let own = (cell.own_chain.as_ref()).map(|own| format!("{} ", own.options()));
     let own = own.unwrap_or_default();
     let mut lines = vec![
-        format!("rds-tls check --engine {} {own}{}", cell.engine.major, cell.id),
+        format!(
+            "rds-tls check --engine {} {own}{}",
+            cell.engine.major, cell.id
+        ),
         format!("rds-tls explain --serve {own}{}", cell.id),
         psql(cell, stage),
     ];

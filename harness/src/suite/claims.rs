@@ -23,6 +23,9 @@ pub struct Claim {
     pub unmeasured: Option<Unmeasured>,
     /// Where it is recorded not to hold.
     pub stale: Vec<Stale>,
+    /// Why cells look at it although the RDS document doesn't say it, where it
+    /// doesn't.
+    pub beside: Option<String>,
     /// Its line in `claims.toml`.
     pub line: usize,
 }
@@ -66,13 +69,13 @@ impl Claim {
     /// Whether the document, in any copy, makes the claim for an engine.
     #[must_use]
     pub fn speaks_of(&self, engine: Version) -> bool {
-        self.ranges().any(|range| range.holds(engine))
+        self.beside.is_none() && self.ranges().any(|range| range.holds(engine))
     }
 
     /// Whether it does for some version of a major one.
     #[must_use]
     pub fn speaks_of_major(&self, major: u16) -> bool {
-        self.ranges().any(|range| range.minors_of(major).is_some())
+        self.beside.is_none() && self.ranges().any(|range| range.minors_of(major).is_some())
     }
 
     /// What the document says of an engine: its own words, or those of another
@@ -112,10 +115,12 @@ impl Claims {
     /// When the file is no such file, an id stands twice, a range of engines is
     /// none, or a record speaks of engines that its claim doesn't.
     pub fn parse(file: &SourceFile) -> Result<Self, DataError> {
-        let File { claim } = file.parse()?;
+        let File { claim, beside } = file.parse()?;
+        let entries = (claim.into_iter().map(|entry| entry.parse(file)))
+            .chain(beside.into_iter().map(|entry| Ok(entry.parse(file))));
         let mut claims: Vec<Claim> = Vec::new();
-        for entry in claim {
-            let claim = entry.parse(file)?;
+        for claim in entries {
+            let claim = claim?;
             if claims.iter().any(|other| other.id == claim.id) {
                 return Err(file.error(claim.line, format!("claim {} stands twice", claim.id)));
             }
@@ -140,6 +145,8 @@ impl Claims {
 #[serde(deny_unknown_fields)]
 struct File {
     claim: Vec<Entry>,
+    #[serde(default)]
+    beside: Vec<BesideEntry>,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +181,14 @@ struct StaleEntry {
     link: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BesideEntry {
+    id: Spanned<String>,
+    says: String,
+    why: String,
+}
+
 impl Entry {
     fn parse(self, file: &SourceFile) -> Result<Claim, DataError> {
         let line = file.line(&self.id.span());
@@ -202,6 +217,7 @@ impl Entry {
             readings,
             unmeasured,
             stale: Vec::new(),
+            beside: None,
             line,
         };
         for entry in self.stale {
@@ -209,6 +225,22 @@ impl Entry {
             claim.stale.push(stale);
         }
         Ok(claim)
+    }
+}
+
+impl BesideEntry {
+    fn parse(self, file: &SourceFile) -> Claim {
+        Claim {
+            line: file.line(&self.id.span()),
+            id: self.id.into_inner(),
+            paragraph: String::new(),
+            engines: EngineRange::ALL,
+            says: self.says,
+            readings: Vec::new(),
+            unmeasured: None,
+            stale: Vec::new(),
+            beside: Some(self.why),
+        }
     }
 }
 

@@ -49,7 +49,16 @@ async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
     } else {
         let workers = Workers::of(data, args.suites.folder());
         let options = Options::default();
-        play(None, &workers, options, &plan, &engines, AT_ONCE, &mut gather).await?
+        play(
+            None,
+            &workers,
+            options,
+            &plan,
+            &engines,
+            AT_ONCE,
+            &mut gather,
+        )
+        .await?
     };
     let engines: Vec<Version> = (engines.iter().map(Engine::version))
         .map(|engine| *gather.engines.get(&engine.major).unwrap_or(&engine))
@@ -68,12 +77,13 @@ async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
 }
 
 fn selected<'a>(data: &'a Data, filters: &[String]) -> anyhow::Result<Vec<&'a Claim>> {
+    let documented = || data.claims.iter().filter(|claim| claim.beside.is_none());
     let taken = |claim: &&Claim| {
         filters.is_empty() || filters.iter().any(|part| claim.id.contains(part.as_str()))
     };
-    let claims: Vec<&Claim> = data.claims.iter().filter(taken).collect();
+    let claims: Vec<&Claim> = documented().filter(taken).collect();
     if claims.is_empty() {
-        let all: Vec<&str> = data.claims.iter().map(|claim| claim.id.as_str()).collect();
+        let all: Vec<&str> = documented().map(|claim| claim.id.as_str()).collect();
         return Err(anyhow!("no claim is selected; valid: {}", all.join(", ")));
     }
     Ok(claims)

@@ -115,7 +115,10 @@ fn explain(data: &Data, cell: &Cell) -> String {
     let expected = report::expected(cell);
     let mut text = entry("cell", [&cell.id]);
     if let Some(claim) = data.claims.get(&cell.claim) {
-        let from = format!("{}, «{}»", cell.claim, claim.paragraph);
+        let from = match &claim.beside {
+            Some(why) => format!("{}, beside the document: {why}", claim.id),
+            None => format!("{}, «{}»", claim.id, claim.paragraph),
+        };
         text += &entry("claim", [&from, &claim.says]);
     }
     for claim in (cell.against.iter()).filter_map(|id| data.claims.get(id)) {
