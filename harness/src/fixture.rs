@@ -42,6 +42,7 @@ refused = {}
 worded = {}
 tls13 = {}
 asked = { ask = "q" }
+named = {}
 skipped = {}
 [texts]
 text = 'no pg_hba.conf entry for host "{client}", user "{user}", database "{database}", no encryption'
@@ -59,6 +60,7 @@ refused    -> refused authorise hba 28000  startup error:28000
 worded     -> refused authorise hba 28000  startup error:28000  says text
 tls13      -> encrypted                    sslrequest S hello tls  negotiates TLSv1.3
 asked      -> plaintext                    startup  answers one
+named      -> encrypted                    sslrequest S hello tls  common-name endpoint
 skipped    -> skip: for a reason
 '''
 "#;

@@ -65,6 +65,8 @@ pub enum NoWord {
 /// What the placeholders of texts and answers stand for.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
+    /// The endpoint's name.
+    pub host: &'a str,
     /// `{user}`.
     pub user: &'a str,
     /// `{database}`.
@@ -78,13 +80,14 @@ pub struct Names<'a> {
 impl<'a> Names<'a> {
     /// Those of an attempt.
     #[must_use]
-    pub fn of(user: &'a str, database: &'a str, outcome: &'a Outcome) -> Self {
+    pub fn of(host: &'a str, user: &'a str, database: &'a str, outcome: &'a Outcome) -> Self {
         let text = |value: &'a Option<String>| value.as_deref().unwrap_or_default();
         let (version, cipher) = match outcome {
             Outcome::Connected { session, .. } => (text(&session.version), text(&session.cipher)),
             Outcome::Refused { .. } => ("", ""),
         };
         Self {
+            host,
             user,
             database,
             version,
@@ -157,6 +160,7 @@ fn beyond(expects: &Expectation, names: Names, observation: &Observation) -> Vec
         says,
         answers,
         negotiates,
+        common_name,
         ..
     } = expects
     else {
@@ -176,6 +180,9 @@ fn beyond(expects: &Expectation, names: Names, observation: &Observation) -> Vec
         };
         differences.push(format!("expected {version}, observed {seen}"));
     }
+    if *common_name {
+        differences.extend(another_common_name(names.host, &observation.transcript));
+    }
     match (answers, &observation.outcome) {
         (
             Some(answers),
@@ -189,6 +196,25 @@ fn beyond(expects: &Expectation, names: Names, observation: &Observation) -> Vec
         (None, _) => {}
     }
     differences
+}
+
+/// Whether the last certificate that was readable bears another common name.
+/// Names are compared as DNS compares them, without regard to case.
+fn another_common_name(host: &str, transcript: &Transcript) -> Option<String> {
+    let events = transcript.connections.iter().flatten().rev();
+    let certificate = events.filter_map(|event| match event {
+        Event::Certificate { common_name, .. } => Some(common_name.as_deref()),
+        _ => None,
+    });
+    let seen = match certificate.into_iter().next() {
+        Some(Some(name)) if name.eq_ignore_ascii_case(host) => return None,
+        Some(Some(name)) => format!("`{name}`"),
+        Some(None) => "a certificate without a common name".to_owned(),
+        None => "no certificate that could be read".to_owned(),
+    };
+    Some(format!(
+        "expected the common name `{host}`, observed {seen}"
+    ))
 }
 
 fn judge_known(known: &Known, seen: &Observed, mut differences: Vec<String>) -> Verdict {
@@ -303,7 +329,7 @@ mod tests {
             transcript,
         };
         let seen = read(&cell.case.driver, &observation);
-        let names = Names::of("u", "d", &observation.outcome);
+        let names = Names::of("h", "u", "d", &observation.outcome);
         judge(cell, names, &observation, &seen)
     }
 
@@ -434,6 +460,32 @@ mod tests {
             verdict(&cell("asked", ""), outcome, startup(None)),
             expected
         );
+    }
+
+    #[rstest]
+    #[case::as_dialled(Some(Some("h")), Verdict::Pass)]
+    #[case::as_dns_reads_it(Some(Some("H")), Verdict::Pass)]
+    #[case::anothers(Some(Some("x")), fails(&["expected the common name `h`, observed `x`"]))]
+    #[case::nobodys(Some(None), fails(&[
+        "expected the common name `h`, observed a certificate without a common name",
+    ]))]
+    #[case::unread(None, fails(&[
+        "expected the common name `h`, observed no certificate that could be read",
+    ]))]
+    fn a_certificate_may_have_to_bear_the_endpoints_name(
+        #[case] common_name: Option<Option<&str>>,
+        #[case] expected: Verdict,
+    ) {
+        let mut transcript = tls("TLSv1.2", ECDHE);
+        transcript.connections[0].extend(common_name.map(|name| Event::Certificate {
+            common_name: name.map(str::to_owned),
+            names: Vec::new(),
+            not_before: String::new(),
+            not_after: String::new(),
+        }));
+        let row = Some(("TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384"));
+        let seen = verdict(&cell("named", ""), session(None, row), transcript);
+        assert_eq!(seen, expected);
     }
 
     #[rstest]

@@ -134,7 +134,7 @@ impl Setup {
         let mut summary = Summary::default();
         for engine in engines {
             let cells: Vec<_> = (plan.cells.iter())
-                .filter(|cell| cell.major == engine.version().major)
+                .filter(|cell| cell.target == engine.target())
                 .cloned()
                 .collect();
             let outcome = match self.endpoint(engine).await {

@@ -5,7 +5,7 @@ use crate::{
     driver::Form,
     endpoint::Facts,
     engine::{MASTER, STRANGER},
-    suite::{Case, Cell, Dial, Expectation, Trust, Who},
+    suite::{Case, Cell, Dial, Expectation, Target, Trust, Who},
 };
 
 /// A server that is up under a cell's policy.
@@ -39,13 +39,23 @@ pub fn steps(cell: &Cell) -> Vec<String> {
 /// is up would give. No password stands in any of them.
 #[must_use]
 pub fn repro(cell: &Cell, stage: Option<&Stage>) -> Vec<String> {
-    let mut lines = vec![
-        format!("rds-tls check --engine {} {}", cell.major, cell.id),
-        format!("rds-tls explain --serve {}", cell.id),
-        psql(&cell.case, stage),
-    ];
+    let mut lines = match cell.target {
+        Target::Emulated(major) => vec![
+            format!("rds-tls check --engine {major} {}", cell.id),
+            format!("rds-tls explain --serve {}", cell.id),
+        ],
+        Target::Instance(major) => vec![
+            format!("rds-tls check --backend rds {}", cell.id),
+            format!("rds-tls explain {}@{major}", cell.case.id),
+        ],
+    };
+    let server = Server {
+        target: cell.target,
+        stage,
+    };
+    lines.push(psql(&cell.case, &server));
     if talks_tls(cell) {
-        lines.push(openssl(&cell.case, stage));
+        lines.push(openssl(&cell.case, &server));
     }
     lines
 }
@@ -100,41 +110,82 @@ fn placeholder(trust: Trust) -> String {
     .to_owned()
 }
 
-fn file(trust: Trust, stage: Option<&Stage>) -> String {
-    match stage {
-        Some(stage) if trust != Trust::System => (stage.files)(trust),
-        _ => placeholder(trust),
+/// A server as it stands in lines to paste: as it is where it is up, else by
+/// placeholders; someone's instance by the variables that name it.
+struct Server<'a> {
+    target: Target,
+    stage: Option<&'a Stage<'a>>,
+}
+
+impl Server<'_> {
+    fn file(&self, trust: Trust) -> String {
+        match (self.stage, self.target, trust) {
+            (_, _, Trust::System) => placeholder(trust),
+            (Some(stage), ..) => (stage.files)(trust),
+            (None, Target::Instance(_), Trust::Root | Trust::Bundle) => "$RDS_CA_BUNDLE".to_owned(),
+            (None, ..) => placeholder(trust),
+        }
+    }
+
+    /// What the user writes, and has verified.
+    fn host(&self, dial: Dial) -> String {
+        match (dial, self.target, self.stage) {
+            (Dial::Address, Target::Emulated(_), _) => certs_gen::ADDRESS.to_string(),
+            (Dial::Address, Target::Instance(_), _) => "$RDS_HOSTADDR".to_owned(),
+            (Dial::Name, _, Some(stage)) => stage.facts.host.clone(),
+            (Dial::Name, Target::Instance(_), None) => "$RDS_ENDPOINT".to_owned(),
+            (Dial::Name, Target::Emulated(_), None) => certs_gen::DEFAULT_ENDPOINT.to_owned(),
+        }
+    }
+
+    fn port(&self) -> String {
+        match (self.stage, self.target) {
+            (Some(stage), _) => stage.facts.address.port().to_string(),
+            (None, Target::Emulated(_)) => "$PORT".to_owned(),
+            (None, Target::Instance(_)) => "${RDS_PORT:-5432}".to_owned(),
+        }
+    }
+
+    /// `hostaddr` of a connection string, where there is one.
+    fn hostaddr(&self) -> &'static str {
+        match self.target {
+            Target::Emulated(_) => "hostaddr=127.0.0.1",
+            Target::Instance(_) => "${RDS_HOSTADDR:+hostaddr=$RDS_HOSTADDR}",
+        }
+    }
+
+    fn address(&self) -> &'static str {
+        match self.target {
+            Target::Emulated(_) => "127.0.0.1",
+            Target::Instance(_) => "${RDS_HOSTADDR:-$RDS_ENDPOINT}",
+        }
+    }
+
+    fn user(&self, who: Who) -> &'static str {
+        match (who, self.target) {
+            (Who::Stranger, _) => STRANGER,
+            (Who::Master, Target::Emulated(_)) => MASTER,
+            (Who::Master, Target::Instance(_)) => "$RDS_USER",
+        }
+    }
+
+    fn database(&self) -> &'static str {
+        match self.target {
+            Target::Emulated(_) => "postgres",
+            Target::Instance(_) => "${RDS_DATABASE:-postgres}",
+        }
     }
 }
 
-fn host(case: &Case, stage: Option<&Stage>) -> String {
-    match case.settings.host.unwrap_or_default() {
-        Dial::Name => stage.map_or(certs_gen::DEFAULT_ENDPOINT, |stage| &stage.facts.host),
-        Dial::Address => return certs_gen::ADDRESS.to_string(),
-    }
-    .to_owned()
-}
-
-fn port(stage: Option<&Stage>) -> String {
-    stage.map_or_else(
-        || "$PORT".to_owned(),
-        |stage| stage.facts.address.port().to_string(),
-    )
-}
-
-fn psql(case: &Case, stage: Option<&Stage>) -> String {
+fn psql(case: &Case, server: &Server) -> String {
     let settings = &case.settings;
-    let user = match settings.user.unwrap_or_default() {
-        Who::Master => MASTER,
-        Who::Stranger => STRANGER,
-    };
-    let database = settings.database.as_deref().unwrap_or("postgres");
+    let database = settings.database.as_deref();
     let mut pairs = vec![
-        format!("host={}", host(case, stage)),
-        "hostaddr=127.0.0.1".to_owned(),
-        format!("port={}", port(stage)),
-        format!("user={user}"),
-        format!("dbname={database}"),
+        format!("host={}", server.host(settings.host.unwrap_or_default())),
+        server.hostaddr().to_owned(),
+        format!("port={}", server.port()),
+        format!("user={}", server.user(settings.user.unwrap_or_default())),
+        format!("dbname={}", database.unwrap_or(server.database())),
     ];
     pairs.extend(
         settings
@@ -143,24 +194,26 @@ fn psql(case: &Case, stage: Option<&Stage>) -> String {
             .map(|word| format!("sslmode={}", word.as_ref())),
     );
     let root = settings.sslrootcert.or(settings.home_root_crt);
-    pairs.extend(root.map(|trust| format!("sslrootcert={}", file(trust, stage))));
+    pairs.extend(root.map(|trust| format!("sslrootcert={}", server.file(trust))));
     pairs.extend((settings.options.iter()).map(|(name, value)| format!("{name}={value}")));
     let environment = (settings.ssl_cert_file)
-        .map(|trust| format!("SSL_CERT_FILE={} ", file(trust, stage)))
+        .map(|trust| format!("SSL_CERT_FILE={} ", server.file(trust)))
         .unwrap_or_default();
     format!("{environment}psql \"{}\"", pairs.join(" "))
 }
 
-fn openssl(case: &Case, stage: Option<&Stage>) -> String {
-    let host = host(case, stage);
+fn openssl(case: &Case, server: &Server) -> String {
+    let dial = case.settings.host.unwrap_or_default();
+    let host = server.host(dial);
     // An address is no server name (RFC 6066, 3).
-    let (server_name, verify) = match case.settings.host.unwrap_or_default() {
+    let (server_name, verify) = match dial {
         Dial::Name => (format!(" -servername {host}"), "verify_hostname"),
         Dial::Address => (" -noservername".to_owned(), "verify_ip"),
     };
     let line = format!(
-        "openssl s_client -starttls postgres -connect 127.0.0.1:{}{server_name}",
-        port(stage)
+        "openssl s_client -starttls postgres -connect {}:{}{server_name}",
+        server.address(),
+        server.port()
     );
     let trust = (case.settings.sslrootcert)
         .filter(|trust| *trust != Trust::System)
@@ -169,7 +222,7 @@ fn openssl(case: &Case, stage: Option<&Stage>) -> String {
     match trust {
         Some(trust) => format!(
             "{line} -CAfile {} -{verify} {host} -verify_return_error",
-            file(trust, stage)
+            server.file(trust)
         ),
         None => line,
     }

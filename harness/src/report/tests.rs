@@ -1,10 +1,10 @@
 //! What people and programs read, as it stands.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use super::*;
 use crate::{
-    endpoint::{Applied, Facts, Login},
+    endpoint::{Applied, Facts, Limits, Login},
     fixture::{AES, HBA, cell, data, refused, session, startup, tls},
     judge::{self, Names, Observation},
     policy::Policy,
@@ -27,6 +27,9 @@ fn facts() -> Facts {
         address: SocketAddr::from(([127, 0, 0, 1], 5432)),
         master: login("app"),
         stranger: login("stranger"),
+        trust: BTreeMap::new(),
+        limits: Limits::default(),
+        found: Vec::new(),
     }
 }
 
@@ -64,7 +67,7 @@ fn result(
         transcript,
     };
     let seen = judge::read(&cell.case.driver, &observation);
-    let names = Names::of("u", "d", &observation.outcome);
+    let names = Names::of("h", "u", "d", &observation.outcome);
     let verdict = judge::judge(&cell, names, &observation, &seen);
     CellResult {
         cell,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Claims, DataError, ExpectedAnswer, Known, Profile, Said, Settings, SourceFile, Suite,
+    Claims, DataError, ExpectedAnswer, Known, Profile, Said, Settings, SourceFile, Suite, Target,
     UnknownWord,
     file::Table,
     row::{Expects, Row},
@@ -62,6 +62,10 @@ pub struct Cell {
     pub case: Arc<Case>,
     /// The major version.
     pub major: u16,
+    /// What it is played against.
+    pub target: Target,
+    /// Whether its row speaks of some versions alone.
+    pub engine_bound: bool,
     /// The claim that it speaks for.
     pub claim: String,
     /// What must be seen.
@@ -89,6 +93,8 @@ pub enum Expectation {
         answers: Option<Arc<ExpectedAnswer>>,
         /// The TLS version.
         negotiates: Option<TlsVersion>,
+        /// The endpoint's name as the common name of the certificate.
+        common_name: bool,
     },
 }
 
@@ -192,11 +198,24 @@ impl Data {
 }
 
 impl Plan {
-    /// The selected cells on the given major versions.
+    /// The selected cells on emulated instances of the given major versions.
     ///
     /// # Errors
     /// When the selection names a driver or a suite that isn't there.
     pub fn new(data: &Data, majors: &[u16], selection: &Selection) -> Result<Self, UnknownWord> {
+        let targets: Vec<_> = majors.iter().copied().map(Target::Emulated).collect();
+        Self::against(data, &targets, selection)
+    }
+
+    /// The selected cells on the given targets.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn against(
+        data: &Data,
+        targets: &[Target],
+        selection: &Selection,
+    ) -> Result<Self, UnknownWord> {
         for driver in &selection.drivers {
             if !data.profiles.contains_key(driver) {
                 return Err(UnknownWord::new("driver", driver, data.profiles.keys()));
@@ -208,9 +227,9 @@ impl Plan {
                 return Err(UnknownWord::new("suite", suite, valid));
             }
         }
-        let cells = majors
+        let cells = targets
             .iter()
-            .flat_map(|&major| data.cases.iter().filter_map(move |case| case.at(major)))
+            .flat_map(|&target| (data.cases.iter()).filter_map(move |case| case.against(target)))
             .filter(|cell| selection.takes(cell))
             .collect();
         Ok(Self { cells })
@@ -229,18 +248,30 @@ impl Selection {
 }
 
 impl Case {
-    /// The case on a major version; none where the version is outside
-    /// [`ENGINES`].
+    /// The case on an emulated instance of a major version; none where the
+    /// version is outside [`ENGINES`].
     #[must_use]
     pub fn at(self: &Arc<Self>, major: u16) -> Option<Cell> {
+        self.against(Target::Emulated(major))
+    }
+
+    /// The case on a target; none where its version is outside [`ENGINES`].
+    #[must_use]
+    pub fn against(self: &Arc<Self>, target: Target) -> Option<Cell> {
+        let major = target.major();
         let known_major = ENGINES.contains(&major);
         let row = (self.rows.iter()).find(|row| known_major && row.speaks_of(major))?;
-        let id = format!("{}@{major}", self.id);
+        // A driver diverges on a version, whoever runs the server.
+        let on_version = format!("{}@{major}", self.id);
         Some(Cell {
-            known: self.known.iter().find(|k| k.names(&id)).cloned(),
-            id,
+            known: (self.known.iter())
+                .find(|known| known.names(&on_version))
+                .cloned(),
+            id: format!("{}@{target}", self.id),
             case: Arc::clone(self),
             major,
+            target,
+            engine_bound: row.is_engine_bound(),
             claim: row.claim.as_ref().unwrap_or(&self.claim).clone(),
             expects: match &row.expects {
                 Expects::Skip(why) => Expectation::Skip(why.clone()),
@@ -250,6 +281,7 @@ impl Case {
                     says: named(notes.says.as_ref(), &self.suite.texts),
                     answers: named(notes.answers.as_ref(), &self.suite.answers),
                     negotiates: notes.negotiates,
+                    common_name: notes.common_name,
                 },
             },
             line: row.line,
@@ -286,6 +318,15 @@ impl Cell {
         match &self.expects {
             Expectation::Skip(why) => Some(why),
             Expectation::See { .. } => None,
+        }
+    }
+
+    /// The same cell, left out for a reason.
+    #[must_use]
+    pub fn left_out(&self, why: String) -> Self {
+        Self {
+            expects: Expectation::Skip(why),
+            ..self.clone()
         }
     }
 

@@ -16,6 +16,7 @@
 //! | `says TEXT` | how the refusal is worded |
 //! | `answers ANSWER` | what the attempt's question is answered |
 //! | `negotiates VERSION` | which TLS version comes about |
+//! | `common-name endpoint` | that the certificate bears the endpoint's name as its CN, seen in a handshake of TLS 1.2 |
 //!
 //! `skip: why` in the place of an outcome leaves the cells out, counted.
 
@@ -84,6 +85,8 @@ pub struct Notes {
     pub answers: Option<String>,
     /// The TLS version that must be negotiated.
     pub negotiates: Option<TlsVersion>,
+    /// Whether the certificate must bear the endpoint's name as its CN.
+    pub common_name: bool,
 }
 
 impl Row {
@@ -92,6 +95,11 @@ impl Row {
         (self.coordinates.iter())
             .zip(point)
             .all(|(pattern, value)| pattern.covers(value))
+    }
+
+    /// Whether the row speaks of some major versions alone.
+    pub fn is_engine_bound(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
     }
 
     /// Whether the row speaks of a major version.
@@ -227,6 +235,7 @@ impl Row {
                     let version: TlsVersion = text.parse().map_err(|e| format!("{e}"))?;
                     notes.negotiates = Some(version);
                 }
+                ("common-name", "endpoint") => notes.common_name = true,
                 _ => return Err(UnknownWord::new("note", note, NOTES).to_string()),
             }
         }
@@ -234,13 +243,14 @@ impl Row {
     }
 }
 
-const NOTES: [&str; 6] = [
+const NOTES: [&str; 7] = [
     "since N",
     "until N",
     "claim ID",
     "says TEXT",
     "answers ANSWER",
     "negotiates VERSION",
+    "common-name endpoint",
 ];
 
 #[cfg(test)]

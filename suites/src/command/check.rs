@@ -49,7 +49,7 @@ async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
     // A selection that is wrong on any engine is told before one is fetched.
     args.select.plan(data, &[])?;
     let mut sinks = sinks(args, data).map_err(Failure::Usage)?;
-    let engines = args.place.engines(&args.engine).await?;
+    let engines = args.place.everything(&args.engine).await?;
     let plan = args.select.plan(data, &engines)?;
     if plan.cells.is_empty() {
         return Err(Failure::Usage(anyhow!(

@@ -103,6 +103,9 @@ fn find(data: &Data, args: &Args) -> anyhow::Result<Cell> {
         .take(5)
         .collect();
     Err(match (found, near.is_empty()) {
+        (Some(_), _) if id.ends_with("@rds") => {
+            anyhow!("cell {case} is explained by engine: give the instance's version, as {case}@17")
+        }
         (Some(_), _) => anyhow!("cell {case} has engines 10 to {NEWEST}, written as {case}@17"),
         (None, true) => anyhow!("no cell is called {id}; see `rds-tls list` for their ids"),
         (None, false) => anyhow!("no cell is called {id}; near it: {}", near.join(", ")),
