@@ -103,6 +103,9 @@ impl Sink for Collect {
             Event::CellJudged(result) => {
                 self.0.insert(result.cell.id.clone(), (*result).clone());
             }
+            Event::EndpointReady { facts, .. } => {
+                facts.found.iter().for_each(|line| eprintln!("found: {line}"));
+            }
             Event::Warning(what) => eprintln!("warning: {what}"),
             _ => {}
         }

@@ -14,9 +14,11 @@ use super::{super::error::describe, Access, RdsError};
 use crate::driver::APPLICATION_NAME;
 
 /// What the instance is set to: what a role may not see has no row.
-pub const SETTINGS: &str = "SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN \
-     ('server_version', 'rds.force_ssl', 'ssl', 'ssl_ciphers', \
-     'ssl_min_protocol_version', 'ssl_max_protocol_version')";
+/// `rds.force_ssl` is asked for by name, since a setting that no extension has
+/// defined stands in no view.
+pub const SETTINGS: &str = "SELECT name, setting FROM pg_catalog.pg_settings \
+     WHERE name IN ('server_version', 'ssl_ciphers') \
+     UNION ALL SELECT 'rds.force_ssl', pg_catalog.current_setting('rds.force_ssl', true)";
 
 /// Who the user is, which roles it is in, which functions and extensions there
 /// are: one name a row.
@@ -137,7 +139,7 @@ impl Session {
         })
     }
 
-    /// The rows of a query, each value as text and NULL as nothing.
+    /// The rows of a query, each value as text; rows with a NULL are left out.
     pub(super) async fn rows(
         &self,
         what: &'static str,
@@ -152,8 +154,8 @@ impl Session {
             })?;
         let rows = messages.into_iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => {
-                let value = |column| row.get(column).unwrap_or_default().to_owned();
-                Some((0..row.len()).map(value).collect())
+                let values = (0..row.len()).map(|column| row.get(column).map(str::to_owned));
+                values.collect()
             }
             _ => None,
         });
