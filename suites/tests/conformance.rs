@@ -104,7 +104,10 @@ impl Sink for Collect {
                 self.0.insert(result.cell.id.clone(), (*result).clone());
             }
             Event::EndpointReady { facts, .. } => {
-                facts.found.iter().for_each(|line| eprintln!("found: {line}"));
+                facts
+                    .found
+                    .iter()
+                    .for_each(|line| eprintln!("found: {line}"));
             }
             Event::Warning(what) => eprintln!("warning: {what}"),
             _ => {}
