@@ -337,6 +337,15 @@ mod tests {
         Verdict::Fail(differences.iter().map(|&text| text.to_owned()).collect())
     }
 
+    fn certificate(common_name: Option<&str>) -> Event {
+        Event::Certificate {
+            common_name: common_name.map(str::to_owned),
+            names: Vec::new(),
+            not_before: String::new(),
+            not_after: String::new(),
+        }
+    }
+
     const ECDHE: &str = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
 
     #[rstest]
@@ -463,26 +472,21 @@ mod tests {
     }
 
     #[rstest]
-    #[case::as_dialled(Some(Some("h")), Verdict::Pass)]
-    #[case::as_dns_reads_it(Some(Some("H")), Verdict::Pass)]
-    #[case::anothers(Some(Some("x")), fails(&["expected the common name `h`, observed `x`"]))]
-    #[case::nobodys(Some(None), fails(&[
+    #[case::as_dialled(Some(certificate(Some("h"))), Verdict::Pass)]
+    #[case::as_dns_reads_it(Some(certificate(Some("H"))), Verdict::Pass)]
+    #[case::anothers(Some(certificate(Some("x"))), fails(&["expected the common name `h`, observed `x`"]))]
+    #[case::nobodys(Some(certificate(None)), fails(&[
         "expected the common name `h`, observed a certificate without a common name",
     ]))]
     #[case::unread(None, fails(&[
         "expected the common name `h`, observed no certificate that could be read",
     ]))]
     fn a_certificate_may_have_to_bear_the_endpoints_name(
-        #[case] common_name: Option<Option<&str>>,
+        #[case] certificate: Option<Event>,
         #[case] expected: Verdict,
     ) {
         let mut transcript = tls("TLSv1.2", ECDHE);
-        transcript.connections[0].extend(common_name.map(|name| Event::Certificate {
-            common_name: name.map(str::to_owned),
-            names: Vec::new(),
-            not_before: String::new(),
-            not_after: String::new(),
-        }));
+        transcript.connections[0].extend(certificate);
         let row = Some(("TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384"));
         let seen = verdict(&cell("named", ""), session(None, row), transcript);
         assert_eq!(seen, expected);

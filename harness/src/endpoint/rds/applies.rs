@@ -75,7 +75,7 @@ impl Found {
             return Some(format!("{verb} may write, and nothing is written here"));
         }
         let calls = |function: &&str| question.contains(&format!("{function}("));
-        (SSLINFO.iter().any(|function| calls(&function)))
+        (SSLINFO.iter().any(calls))
             .then(|| self.no_sslinfo.clone())
             .flatten()
     }

@@ -101,7 +101,7 @@ fn described(ssl: &SslRef) -> ((String, String), Vec<X509>) {
     let sent = ssl.peer_cert_chain().into_iter().flatten();
     (
         (ssl.version_str().to_owned(), cipher.to_owned()),
-        sent.map(|certificate| certificate.to_owned()).collect(),
+        sent.map(ToOwned::to_owned).collect(),
     )
 }
 
