@@ -99,11 +99,14 @@ fn make_room(path: &Path, force: bool) -> Result<(), Error> {
     }
 }
 
+/// Makes a file, and gives its path.
+type Make = dyn Fn(&Pki) -> Result<&Path, Error>;
+
 /// A file to write.
 struct File {
     name: String,
     purpose: Cow<'static, str>,
-    make: Box<dyn Fn(&Pki) -> Result<&Path, Error>>,
+    make: Box<Make>,
 }
 
 impl File {
