@@ -50,7 +50,7 @@ fn it_writes_other_shapes_of_leaf_besides() {
         &["--leaf", "expired,p384", "--leaf", "right"],
     );
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    for file in ["server-expired.pem", "server-p384.pem", "server-p384.key"] {
+    for file in ["server-expired.pem", "server-p384.pem", "server-ecc384.key"] {
         assert!(folder.path().join(file).is_file(), "{file}");
     }
     // `right` and the key of `expired` are written without being asked for.
