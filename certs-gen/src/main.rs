@@ -1,6 +1,8 @@
 //! `certs-gen`: writes a throwaway PKI in RDS's shape to a folder.
 
 use std::{
+    borrow::Cow,
+    collections::BTreeSet,
     error::Error as _,
     fs,
     io::{self, Write as _},
@@ -26,9 +28,18 @@ struct Arguments {
     /// The folder to write to
     #[arg(long, value_name = "DIR", default_value = "throwaway-pki")]
     out: PathBuf,
+    /// Shapes of server certificates to write besides, as `expired` or
+    /// `leaf-only`, each to server-SHAPE.pem
+    #[arg(long = "leaf", value_name = "SHAPE", value_delimiter = ',', value_parser = shape)]
+    leaves: Vec<Leaf>,
     /// Replace files that are there already
     #[arg(long)]
     force: bool,
+}
+
+fn shape(name: &str) -> Result<Leaf, String> {
+    let known = Leaf::ALL.into_iter().find(|leaf| leaf.name() == name);
+    known.ok_or_else(|| format!("valid: {}", Leaf::ALL.map(Leaf::name).join(", ")))
 }
 
 fn main() -> ExitCode {
@@ -55,7 +66,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
     let endpoint = EndpointName::new(&arguments.host)?;
-    let files = files();
+    let mut files: Vec<_> = files().into();
+    files.extend(arguments.leaves.iter().flat_map(|leaf| leaf_files(*leaf)));
+    // A key is shared by many leaves.
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.name.clone()));
     for file in &files {
         make_room(&arguments.out.join(&file.name), arguments.force)?;
     }
@@ -84,49 +99,83 @@ fn make_room(path: &Path, force: bool) -> Result<(), Error> {
     }
 }
 
+/// Makes a file, and gives its path.
+type Make = dyn Fn(&Pki) -> Result<&Path, Error>;
+
 /// A file to write.
 struct File {
     name: String,
-    purpose: &'static str,
-    make: fn(&Pki) -> Result<&Path, Error>,
+    purpose: Cow<'static, str>,
+    make: Box<Make>,
+}
+
+impl File {
+    fn new(
+        name: impl Into<String>,
+        purpose: impl Into<Cow<'static, str>>,
+        make: impl Fn(&Pki) -> Result<&Path, Error> + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            purpose: purpose.into(),
+            make: Box::new(make),
+        }
+    }
+}
+
+/// What a server needs to present a leaf.
+fn leaf_files(leaf: Leaf) -> impl Iterator<Item = File> {
+    let chain = File::new(
+        leaf.chain_file(),
+        format!("the server's certificates: certificate {}", leaf.about()),
+        move |pki| Ok(&pki.server(leaf)?.chain),
+    );
+    let key = leaf.key().map(|kind| {
+        File::new(
+            kind.server_file(),
+            "the private key that goes with it",
+            move |pki| pki.server_key(kind),
+        )
+    });
+    std::iter::once(chain).chain(key)
 }
 
 fn files() -> [File; 7] {
     [
-        File {
-            name: Trust::Root.file().to_owned(),
-            purpose: "the root, for clients to trust (sslrootcert) and for the server (ssl_ca_file)",
-            make: |pki| pki.trust(Trust::Root),
-        },
-        File {
-            name: Trust::Subordinate.file().to_owned(),
-            purpose: "the subordinate CA alone, which clients should not trust",
-            make: |pki| pki.trust(Trust::Subordinate),
-        },
-        File {
-            name: Leaf::Right.chain_file(),
-            purpose: "the server's certificates (ssl_cert_file): leaf, subordinate CA, root",
-            make: |pki| Ok(&pki.server(Leaf::Right)?.chain),
-        },
-        File {
-            name: KeyKind::Rsa2048.server_file().to_owned(),
-            purpose: "the server's private key (ssl_key_file)",
-            make: |pki| Ok(&pki.server(Leaf::Right)?.key),
-        },
-        File {
-            name: Leaf::Other.chain_file(),
-            purpose: "the same for another endpoint's name, which verify-full must refuse; same key",
-            make: |pki| Ok(&pki.server(Leaf::Other)?.chain),
-        },
-        File {
-            name: Trust::WrongRoot.file().to_owned(),
-            purpose: "another region's root, which clients must find no chain to",
-            make: |pki| pki.trust(Trust::WrongRoot),
-        },
-        File {
-            name: Trust::Bundle.file().to_owned(),
-            purpose: "a look-alike of RDS's global bundle: the root among 100 others, an expired one first",
-            make: |pki| pki.trust(Trust::Bundle),
-        },
+        File::new(
+            Trust::Root.file(),
+            "the root, for clients to trust (sslrootcert) and for the server (ssl_ca_file)",
+            |pki| pki.trust(Trust::Root),
+        ),
+        File::new(
+            Trust::Subordinate.file(),
+            "the subordinate CA alone, which clients should not trust",
+            |pki| pki.trust(Trust::Subordinate),
+        ),
+        File::new(
+            Leaf::Right.chain_file(),
+            "the server's certificates (ssl_cert_file): leaf, subordinate CA, root",
+            |pki| Ok(&pki.server(Leaf::Right)?.chain),
+        ),
+        File::new(
+            KeyKind::Rsa2048.server_file(),
+            "the server's private key (ssl_key_file)",
+            |pki| Ok(&pki.server(Leaf::Right)?.key),
+        ),
+        File::new(
+            Leaf::Other.chain_file(),
+            "the same for another endpoint's name, which verify-full must refuse; same key",
+            |pki| Ok(&pki.server(Leaf::Other)?.chain),
+        ),
+        File::new(
+            Trust::WrongRoot.file(),
+            "another region's root, which clients must find no chain to",
+            |pki| pki.trust(Trust::WrongRoot),
+        ),
+        File::new(
+            Trust::Bundle.file(),
+            "a look-alike of RDS's global bundle: the root among 100 others, an expired one first",
+            |pki| pki.trust(Trust::Bundle),
+        ),
     ]
 }

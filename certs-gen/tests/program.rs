@@ -43,6 +43,22 @@ fn it_writes_the_files_and_says_what_each_is_for() {
 }
 
 #[test]
+fn it_writes_other_shapes_of_leaf_besides() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = certs_gen(
+        folder.path(),
+        &["--leaf", "expired,p384", "--leaf", "right"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for file in ["server-expired.pem", "server-p384.pem", "server-ecc384.key"] {
+        assert!(folder.path().join(file).is_file(), "{file}");
+    }
+    // `right` and the key of `expired` are written without being asked for.
+    let written = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(written, FILES.len() + 3);
+}
+
+#[test]
 fn it_replaces_files_only_when_forced() {
     let folder = tempfile::tempdir().unwrap();
     let mine = folder.path().join("global-bundle.pem");
@@ -64,6 +80,7 @@ fn it_replaces_files_only_when_forced() {
 #[case(&["--host", "127.0.0.1"], "127.0.0.1")]
 #[case(&["--host", ""], "DNS name")]
 #[case(&["--no-such"], "--no-such")]
+#[case(&["--leaf", "round"], "valid: right, other, leaf-only")]
 fn what_cannot_be_done_ends_with_2(#[case] arguments: &[&str], #[case] named: &str) {
     let folder = tempfile::tempdir().unwrap();
     let output = certs_gen(&folder.path().join("out"), arguments);

@@ -44,6 +44,7 @@ tls13 = {}
 contrary = {}
 aes = {}
 asked = { ask = "q" }
+named = {}
 skipped = {}
 [texts]
 text = 'no pg_hba.conf entry for host "{client}", user "{user}", database "{database}", no encryption'
@@ -63,6 +64,7 @@ tls13      -> encrypted                    sslrequest S hello tls  negotiates TL
 aes        -> encrypted                    sslrequest S hello tls  cipher TLS_AES_256_GCM_SHA384
 asked      -> plaintext                    startup  answers one
 contrary   -> plaintext                    startup  against C
+named      -> encrypted                    sslrequest S hello tls  common-name endpoint
 skipped    -> skip: for a reason
 '''
 "#;

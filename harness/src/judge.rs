@@ -65,6 +65,8 @@ pub enum NoWord {
 /// What the placeholders of texts and answers stand for.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
+    /// The endpoint's name.
+    pub host: &'a str,
     /// `{user}`.
     pub user: &'a str,
     /// `{database}`.
@@ -78,13 +80,14 @@ pub struct Names<'a> {
 impl<'a> Names<'a> {
     /// Those of an attempt.
     #[must_use]
-    pub fn of(user: &'a str, database: &'a str, outcome: &'a Outcome) -> Self {
+    pub fn of(host: &'a str, user: &'a str, database: &'a str, outcome: &'a Outcome) -> Self {
         let text = |value: &'a Option<String>| value.as_deref().unwrap_or_default();
         let (version, cipher) = match outcome {
             Outcome::Connected { session, .. } => (text(&session.version), text(&session.cipher)),
             Outcome::Refused { .. } => ("", ""),
         };
         Self {
+            host,
             user,
             database,
             version,
@@ -158,6 +161,7 @@ fn beyond(expects: &Expectation, names: Names, observation: &Observation) -> Vec
         answers,
         negotiates,
         cipher,
+        common_name,
         ..
     } = expects
     else {
@@ -170,6 +174,9 @@ fn beyond(expects: &Expectation, names: Names, observation: &Observation) -> Vec
     let version = negotiates.map(|version| version.to_string());
     differences.extend(negotiated(version.as_deref(), names.version));
     differences.extend(negotiated(cipher.as_deref(), names.cipher));
+    if *common_name {
+        differences.extend(another_common_name(names.host, &observation.transcript));
+    }
     match (answers, &observation.outcome) {
         (
             Some(answers),
@@ -190,6 +197,25 @@ fn negotiated(expected: Option<&str>, seen: &str) -> Option<String> {
     let expected = expected.filter(|expected| *expected != seen)?;
     let seen = if seen.is_empty() { "no TLS" } else { seen };
     Some(format!("expected {expected}, observed {seen}"))
+}
+
+/// Whether the last certificate that was readable bears another common name.
+/// Names are compared as DNS compares them, without regard to case.
+fn another_common_name(host: &str, transcript: &Transcript) -> Option<String> {
+    let events = transcript.connections.iter().flatten().rev();
+    let certificate = events.filter_map(|event| match event {
+        Event::Certificate { common_name, .. } => Some(common_name.as_deref()),
+        _ => None,
+    });
+    let seen = match certificate.into_iter().next() {
+        Some(Some(name)) if name.eq_ignore_ascii_case(host) => return None,
+        Some(Some(name)) => format!("`{name}`"),
+        Some(None) => "a certificate without a common name".to_owned(),
+        None => "no certificate that could be read".to_owned(),
+    };
+    Some(format!(
+        "expected the common name `{host}`, observed {seen}"
+    ))
 }
 
 fn judge_known(known: &Known, seen: &Observed, mut differences: Vec<String>) -> Verdict {
@@ -304,12 +330,21 @@ mod tests {
             transcript,
         };
         let seen = read(&cell.case.driver, &observation);
-        let names = Names::of("u", "d", &observation.outcome);
+        let names = Names::of("h", "u", "d", &observation.outcome);
         judge(cell, names, &observation, &seen)
     }
 
     fn fails(differences: &[&str]) -> Verdict {
         Verdict::Fail(differences.iter().map(|&text| text.to_owned()).collect())
+    }
+
+    fn certificate(common_name: Option<&str>) -> Event {
+        Event::Certificate {
+            common_name: common_name.map(str::to_owned),
+            names: Vec::new(),
+            not_before: String::new(),
+            not_after: String::new(),
+        }
     }
 
     const ECDHE: &str = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
@@ -443,6 +478,27 @@ mod tests {
             verdict(&cell("asked", ""), outcome, startup(None)),
             expected
         );
+    }
+
+    #[rstest]
+    #[case::as_dialled(Some(certificate(Some("h"))), Verdict::Pass)]
+    #[case::as_dns_reads_it(Some(certificate(Some("H"))), Verdict::Pass)]
+    #[case::anothers(Some(certificate(Some("x"))), fails(&["expected the common name `h`, observed `x`"]))]
+    #[case::nobodys(Some(certificate(None)), fails(&[
+        "expected the common name `h`, observed a certificate without a common name",
+    ]))]
+    #[case::unread(None, fails(&[
+        "expected the common name `h`, observed no certificate that could be read",
+    ]))]
+    fn a_certificate_may_have_to_bear_the_endpoints_name(
+        #[case] certificate: Option<Event>,
+        #[case] expected: Verdict,
+    ) {
+        let mut transcript = tls("TLSv1.2", ECDHE);
+        transcript.connections[0].extend(certificate);
+        let row = Some(("TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384"));
+        let seen = verdict(&cell("named", ""), session(None, row), transcript);
+        assert_eq!(seen, expected);
     }
 
     #[rstest]

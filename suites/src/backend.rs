@@ -1,4 +1,5 @@
-//! Where PostgreSQL runs: in a container, or as a program of this machine.
+//! Where PostgreSQL runs: in a container, as a program of this machine, or as
+//! someone's instance.
 
 use std::env;
 
@@ -6,7 +7,11 @@ use anyhow::anyhow;
 use clap::ValueEnum;
 #[cfg(feature = "container")]
 use harness::endpoint::{Daemon, Image, ImageName};
-use harness::engine::{self, Account, Cache, NEWEST, Version};
+use harness::{
+    endpoint::rds::{Access, Found},
+    engine::{self, Account, Cache, NEWEST, Version},
+    suite::Target,
+};
 
 use crate::Failure;
 
@@ -21,6 +26,9 @@ pub enum Backend {
     Container,
     /// A server program on this machine, downloaded where it isn't installed
     Embedded,
+    /// The instance that `RDS_ENDPOINT` and its companions name, and no other;
+    /// where they are set, any other backend plays it, too
+    Rds,
 }
 
 /// A PostgreSQL that can be started.
@@ -31,10 +39,12 @@ pub enum Engine {
     /// An image that is here.
     #[cfg(feature = "container")]
     Container(Image),
+    /// Someone's instance, which runs already.
+    Rds(Box<Found>),
 }
 
 /// What was chosen, for all engines alike.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Chosen {
     /// In the order in which they were asked for.
     pub engines: Vec<Engine>,
@@ -50,6 +60,16 @@ impl Engine {
             Self::Embedded(version) => *version,
             #[cfg(feature = "container")]
             Self::Container(image) => image.version(),
+            Self::Rds(found) => found.version(),
+        }
+    }
+
+    /// What cells are played against on it.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        match self {
+            Self::Rds(_) => Target::Instance(self.version()),
+            _ => Target::Emulated(self.version()),
         }
     }
 }
@@ -63,11 +83,63 @@ impl Backend {
         match env::var("RDS_TLS_BACKEND") {
             Ok(name) if !name.is_empty() => Self::from_str(&name, false).map_err(|_| {
                 Failure::Usage(anyhow!(
-                    "RDS_TLS_BACKEND is «{name}»; valid: auto, container, embedded"
+                    "RDS_TLS_BACKEND is «{name}»; valid: auto, container, embedded, rds"
                 ))
             }),
             _ => Ok(Self::default()),
         }
+    }
+
+    /// Finds the engines that are asked for, and behind them the instance that
+    /// the environment names, which is looked at.
+    ///
+    /// # Errors
+    /// As [`Self::engines`]; usage, when a variable of the instance is wrong,
+    /// [`Failure::CouldNot`] when it can't be reached.
+    pub async fn everything(self, requests: &[Version]) -> Result<Chosen, Failure> {
+        let mut chosen = match self {
+            Self::Rds if requests.is_empty() => Chosen::default(),
+            Self::Rds => {
+                return Err(Failure::Usage(anyhow!(
+                    "an engine version is asked for, and with the backend rds none is started: leave it out"
+                )));
+            }
+            _ => self.engines(requests).await?,
+        };
+        if self.plays_an_instance() {
+            let access = Access::from_environment().map_err(|e| Failure::Usage(e.into()))?;
+            let found = Found::discover(access).await.map_err(|error| {
+                if error.is_usage() {
+                    Failure::Usage(error.into())
+                } else {
+                    Failure::CouldNot(error.into())
+                }
+            })?;
+            chosen.engines.push(Engine::Rds(Box::new(found)));
+        }
+        Ok(chosen)
+    }
+
+    /// What [`Self::everything`] comes to, as far as listing cells asks. Starts
+    /// and asks nothing: the ids of an instance's cells don't depend on its
+    /// version.
+    pub async fn targets_at_hand(self, requests: &[Version]) -> Vec<Target> {
+        let mut versions = requests.to_vec();
+        if versions.is_empty() && self != Self::Rds {
+            versions.push(self.at_hand().await);
+        }
+        let any = Version {
+            major: NEWEST,
+            minor: None,
+        };
+        let instance = self.plays_an_instance().then_some(Target::Instance(any));
+        (versions.into_iter().map(Target::Emulated))
+            .chain(instance)
+            .collect()
+    }
+
+    fn plays_an_instance(self) -> bool {
+        self == Self::Rds || Access::is_named()
     }
 
     /// Finds the engines that are asked for, downloading or pulling what isn't
@@ -84,6 +156,11 @@ impl Backend {
         };
         let why = match self {
             Self::Embedded => None,
+            Self::Rds => {
+                return Err(Failure::Usage(anyhow!(
+                    "the backend rds is someone's instance, and starts no server: take auto, container or embedded"
+                )));
+            }
             Self::Container => {
                 let engines = containers(&requests).await.map_err(Failure::CouldNot)?;
                 return Ok(Chosen {
@@ -126,7 +203,7 @@ impl Backend {
     /// nothing, pulls nothing, downloads nothing.
     pub async fn at_hand(self) -> Version {
         let image = match self {
-            Self::Embedded => None,
+            Self::Embedded | Self::Rds => None,
             Self::Auto if names_a_program() => None,
             Self::Auto | Self::Container => newest_image().await,
         };
@@ -143,6 +220,7 @@ impl std::fmt::Display for Engine {
             Self::Embedded(version) => version.fmt(f),
             #[cfg(feature = "container")]
             Self::Container(image) => image.fmt(f),
+            Self::Rds(found) => found.version().fmt(f),
         }
     }
 }

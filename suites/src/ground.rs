@@ -108,6 +108,9 @@ impl Ground {
             Engine::Embedded(version) => endpoint::embedded(Some(*version), options).await?,
             #[cfg(feature = "container")]
             Engine::Container(image) => endpoint::container(image, options).await?,
+            Engine::Rds(found) => {
+                endpoint::rds::rds(found.as_ref().clone(), &options.defaults, self.path())?
+            }
         })
     }
 

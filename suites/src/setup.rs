@@ -176,7 +176,7 @@ impl Setup {
     async fn play_on(&self, engine: &Engine, plan: &Plan, mut sink: Shared<'_, '_>) -> Summary {
         let mut summary = Summary::default();
         let cells: Vec<_> = (plan.cells.iter())
-            .filter(|cell| cell.engine == engine.version())
+            .filter(|cell| cell.target == engine.target())
             .cloned()
             .collect();
         let unplayed = if self.stop.exit_code().is_some() {

@@ -3,7 +3,8 @@
 //! The cells that the filters select are played first, grouped by policy and
 //! many at once, exactly as `rds-tls check` plays them; the trials then tell
 //! their verdicts. `RDS_TLS_ENGINE` names another PostgreSQL than the newest
-//! installed, or several.
+//! installed, or several. Where `RDS_ENDPOINT` names an instance, that is played,
+//! too.
 
 use std::{
     collections::HashMap,
@@ -42,20 +43,17 @@ fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
     let backend = Backend::from_environment()?;
     let requests = requests()?;
     if args.list {
-        let engines = match requests.as_slice() {
-            [] => vec![runtime.block_on(backend.at_hand())],
-            some => some.to_vec(),
-        };
-        let plan = Plan::new(&data, &engines, &Selection::default())?;
+        let targets = runtime.block_on(backend.targets_at_hand(&requests));
+        let plan = Plan::against(&data, &targets, &Selection::default())?;
         let trials = trials(&plan, &data, &Results::default());
         return Ok(libtest_mimic::run(args, trials).exit_code());
     }
-    let Chosen { engines, note } = runtime.block_on(backend.engines(&requests))?;
+    let Chosen { engines, note } = runtime.block_on(backend.everything(&requests))?;
     if let Some(note) = note {
         eprintln!("{note}");
     }
-    let versions: Vec<Version> = engines.iter().map(Engine::version).collect();
-    let mut plan = Plan::new(&data, &versions, &Selection::default())?;
+    let targets: Vec<_> = engines.iter().map(Engine::target).collect();
+    let mut plan = Plan::against(&data, &targets, &Selection::default())?;
     let results = Results::default();
     let trials = trials(&plan, &data, &results);
     let mut selected = trials.iter().map(|trial| !args.is_filtered_out(trial));
@@ -104,6 +102,12 @@ impl Sink for Collect {
         match event {
             Event::CellJudged(result) => {
                 self.0.insert(result.cell.id.clone(), (*result).clone());
+            }
+            Event::EndpointReady { facts, .. } => {
+                facts
+                    .found
+                    .iter()
+                    .for_each(|line| eprintln!("found: {line}"));
             }
             Event::Warning(what) => eprintln!("warning: {what}"),
             _ => {}

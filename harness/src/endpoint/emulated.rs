@@ -1,13 +1,13 @@
 //! A PostgreSQL that behaves like RDS, wherever it runs.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Instant};
 
 use certs_gen::Pki;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
 use super::{
-    Applied, Endpoint, EndpointError, Facts, LogMark, Login,
+    Applied, Endpoint, EndpointError, Facts, Limits, LogMark, Login,
     admin::Admin,
     bootstrap::{Master, Passwords, first_session},
     keys::{Keys, Source},
@@ -112,6 +112,9 @@ impl<P: Place> Emulated<P> {
                 address,
                 master: login(&passwords.master_user, &passwords.master),
                 stranger: login(STRANGER, &passwords.stranger),
+                trust: BTreeMap::new(),
+                limits: Limits::default(),
+                found: Vec::new(),
             },
             defaults,
             admin: Admin::new(address, passwords.admin),

@@ -83,6 +83,12 @@ pub enum EndpointError {
         /// The driver's error.
         why: String,
     },
+    /// Someone's instance can't be had.
+    #[error(transparent)]
+    Rds(#[from] super::rds::RdsError),
+    /// What is asked for is not the harness's to do.
+    #[error("the instance is someone's own: {0}")]
+    NotOurs(String),
     /// Something is left behind.
     #[error("the server's folder {folder} could not be removed: {why}")]
     LeftBehind {

@@ -13,11 +13,12 @@ mod log;
 mod place;
 pub(crate) mod postmaster;
 mod probe;
+pub mod rds;
 mod sanity;
 mod server;
 mod switch;
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use bootstrap::Master;
 #[cfg(feature = "container")]
@@ -30,12 +31,21 @@ pub use log::LogMark;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
-use crate::{engine::Version, policy::Policy};
+use crate::{
+    engine::Version,
+    policy::Policy,
+    suite::{Cell, Trust},
+};
 
 /// A PostgreSQL server that attempts are made against.
 pub trait Endpoint: Send {
     /// What is fixed for the endpoint's life.
     fn facts(&self) -> &Facts;
+
+    /// Why a cell can't be played here; `None` where it can.
+    fn leaves_out(&self, _cell: &Cell) -> Option<String> {
+        None
+    }
 
     /// Switches the server to a policy, and probes the wire until it shows.
     ///
@@ -87,6 +97,23 @@ pub struct Facts {
     /// A role with a valid password that a policy may leave without a line in
     /// `pg_hba.conf`.
     pub stranger: Login,
+    /// Trust anchors that are the endpoint's own; for what is missing here, the
+    /// run's are taken.
+    pub trust: BTreeMap<Trust, PathBuf>,
+    /// How hard it may be used.
+    pub limits: Limits,
+    /// What was found out about it, a line each, for people; nothing about a
+    /// server that was made to order.
+    pub found: Vec<String>,
+}
+
+/// How hard an endpoint may be used.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Limits {
+    /// Attempts under way at once; absent where it doesn't matter.
+    pub attempts: Option<usize>,
+    /// How long a run may last; absent where it doesn't matter.
+    pub run: Option<Duration>,
 }
 
 /// How to log in.
@@ -109,5 +136,5 @@ pub struct Applied {
     /// machine's OpenSSL negotiated.
     pub negotiated: Option<(String, String)>,
     /// From the first statement to the first probe that showed the policy.
-    pub took: std::time::Duration,
+    pub took: Duration,
 }

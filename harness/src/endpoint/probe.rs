@@ -10,7 +10,9 @@ use std::{
 use openssl::{
     error::ErrorStack,
     hash::MessageDigest,
-    ssl::{HandshakeError, Ssl, SslContext, SslMethod, SslVerifyMode, SslVersion},
+    ssl::{
+        HandshakeError, Ssl, SslContext, SslMethod, SslRef, SslStream, SslVerifyMode, SslVersion,
+    },
 };
 
 use crate::policy::{Effective, TlsVersion};
@@ -47,13 +49,11 @@ pub(super) fn probe(
     policy: &Effective,
     patience: Duration,
 ) -> io::Result<Seen> {
-    let everything = Offer {
-        ciphers: "ALL",
-        max: None,
-    };
+    let everything = Offer::default();
     let listed = Offer {
         ciphers: &policy.ciphers,
         max: Some(SslVersion::TLS1_2),
+        ..everything
     };
     if policy.tls_max < TlsVersion::Tls13 {
         // 1.3 is offered all the same: a server that takes it is to be seen.
@@ -61,12 +61,12 @@ pub(super) fn probe(
             max: None,
             ..listed
         };
-        return listed.make(address, patience);
+        return listed.see(address, patience);
     }
-    let seen = everything.make(address, patience)?;
+    let seen = everything.see(address, patience)?;
     if policy.tls_min < TlsVersion::Tls13
         && matches!(seen, Seen::Tls { .. })
-        && let Seen::Failed(why) = listed.make(address, patience)?
+        && let Seen::Failed(why) = listed.see(address, patience)?
     {
         let why = format!("TLSv1.2 with the ciphers {}: {why}", policy.ciphers);
         return Ok(Seen::Failed(why));
@@ -75,15 +75,48 @@ pub(super) fn probe(
 }
 
 /// What a client offers.
-struct Offer<'a> {
+#[derive(Clone, Copy)]
+pub(super) struct Offer<'a> {
     /// A cipher list, TLS 1.2 and below.
-    ciphers: &'a str,
+    pub(super) ciphers: &'a str,
+    /// The lowest version.
+    pub(super) min: SslVersion,
     /// All that OpenSSL has, if absent.
-    max: Option<SslVersion>,
+    pub(super) max: Option<SslVersion>,
+}
+
+impl Default for Offer<'_> {
+    /// Everything that this machine's OpenSSL has.
+    fn default() -> Self {
+        Self {
+            ciphers: "ALL",
+            min: SslVersion::TLS1,
+            max: None,
+        }
+    }
+}
+
+/// What an offer was answered.
+pub(super) enum Answer {
+    /// `N`: the server offers no TLS.
+    NoTls,
+    /// `S`, and a handshake.
+    Tls(SslStream<TcpStream>),
+    /// `S`, and no handshake came about.
+    Failed(String),
 }
 
 impl Offer<'_> {
-    fn make(&self, address: SocketAddr, patience: Duration) -> io::Result<Seen> {
+    fn see(&self, address: SocketAddr, patience: Duration) -> io::Result<Seen> {
+        Ok(match self.make(address, patience)? {
+            Answer::NoTls => Seen::NoTls,
+            Answer::Tls(stream) => Seen::of(stream.ssl())?,
+            Answer::Failed(why) => Seen::Failed(why),
+        })
+    }
+
+    /// Makes the offer, blocking for at most a few times `patience`.
+    pub(super) fn make(&self, address: SocketAddr, patience: Duration) -> io::Result<Answer> {
         let mut stream = TcpStream::connect_timeout(&address, patience)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(patience))?;
@@ -92,7 +125,7 @@ impl Offer<'_> {
         let mut answer = [0];
         stream.read_exact(&mut answer)?;
         match answer {
-            [b'N'] => Ok(Seen::NoTls),
+            [b'N'] => Ok(Answer::NoTls),
             [b'S'] => self.shake_hands(stream),
             [other] => Err(io::Error::other(format!(
                 "the answer to SSLRequest is the byte {other:#04x}"
@@ -100,21 +133,36 @@ impl Offer<'_> {
         }
     }
 
-    fn shake_hands(&self, stream: TcpStream) -> io::Result<Seen> {
+    fn shake_hands(&self, stream: TcpStream) -> io::Result<Answer> {
         let ssl = match self.client(self.ciphers) {
             Ok(ssl) => ssl,
             // A list that this OpenSSL finds nothing in: the server's may.
             Err(_) => self.client("ALL")?,
         };
-        let stream = match ssl.connect(stream) {
-            Ok(stream) => stream,
-            Err(HandshakeError::SetupFailure(error)) => return Err(error.into()),
+        match ssl.connect(stream) {
+            Ok(stream) => Ok(Answer::Tls(stream)),
+            Err(HandshakeError::SetupFailure(error)) => Err(error.into()),
             Err(HandshakeError::Failure(failed) | HandshakeError::WouldBlock(failed)) => {
-                return Ok(Seen::Failed(failed.error().to_string()));
+                Ok(Answer::Failed(failed.error().to_string()))
             }
-        };
+        }
+    }
+
+    fn client(&self, ciphers: &str) -> Result<Ssl, ErrorStack> {
+        // A plain context, not a connector: that would load the system's roots.
+        let mut context = SslContext::builder(SslMethod::tls_client())?;
+        context.set_verify(SslVerifyMode::NONE);
+        context.set_min_proto_version(Some(self.min))?;
+        context.set_max_proto_version(self.max)?;
+        // Above level 0, OpenSSL 3 refuses TLS 1.0 and 1.1 whatever the versions.
+        context.set_cipher_list(&format!("{ciphers}:@SECLEVEL=0"))?;
+        Ssl::new(&context.build())
+    }
+}
+
+impl Seen {
+    fn of(ssl: &SslRef) -> io::Result<Self> {
         let missing = |what| io::Error::other(format!("the handshake ended without a {what}"));
-        let ssl = stream.ssl();
         let leaf = ssl
             .peer_certificate()
             .ok_or_else(|| missing("certificate"))?;
@@ -126,17 +174,6 @@ impl Offer<'_> {
             version: ssl.version_str().to_owned(),
             cipher: cipher.name().to_owned(),
         })
-    }
-
-    fn client(&self, ciphers: &str) -> Result<Ssl, ErrorStack> {
-        // A plain context, not a connector: that would load the system's roots.
-        let mut context = SslContext::builder(SslMethod::tls_client())?;
-        context.set_verify(SslVerifyMode::NONE);
-        context.set_min_proto_version(Some(SslVersion::TLS1))?;
-        context.set_max_proto_version(self.max)?;
-        // Above level 0, OpenSSL 3 refuses TLS 1.0 and 1.1 whatever the versions.
-        context.set_cipher_list(&format!("{ciphers}:@SECLEVEL=0"))?;
-        Ssl::new(&context.build())
     }
 }
 

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use tokio_postgres::{Config, config::SslMode};
 
 use super::{EndpointError, Facts, error::describe};
+use crate::driver::APPLICATION_NAME;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -43,6 +44,7 @@ impl Sanity {
             .user(&master.user)
             .password(master.password.expose_secret())
             .dbname(&master.database)
+            .application_name(APPLICATION_NAME)
             .ssl_mode(if ssl {
                 SslMode::Require
             } else {

@@ -30,8 +30,13 @@ pub struct Measured<'a> {
 impl Evidence {
     /// What it tells of a claim; nothing where it isn't about it.
     pub(super) fn tells(&self, claim: &str) -> Option<Tells> {
-        let against = self.cell.against.iter().any(|id| id == claim);
+        let against = self.is_against(claim);
         (against || self.cell.claim == claim).then(|| verdict::tells(against, &self.verdict))
+    }
+
+    /// Whether its passing contradicts the claim.
+    pub(super) fn is_against(&self, claim: &str) -> bool {
+        self.cell.against.iter().any(|id| id == claim)
     }
 
     pub(super) fn fails(&self) -> bool {

@@ -3,9 +3,11 @@
 
 mod evidence;
 mod extent;
+mod played;
 mod verdict;
 
 pub use evidence::{Evidence, Measured};
+pub use played::Played;
 pub use verdict::{ClaimVerdict, Tells, decide, tells};
 
 use crate::{
@@ -19,8 +21,8 @@ use crate::{
 pub struct Finding<'a> {
     /// The claim.
     pub claim: &'a Claim,
-    /// The engine.
-    pub engine: Version,
+    /// Where.
+    pub played: Played,
     /// Whether it holds there.
     pub verdict: ClaimVerdict,
     /// Where it holds, in the words of the axes; for [`ClaimVerdict::HoldsWhere`].
@@ -34,15 +36,16 @@ pub struct Finding<'a> {
 }
 
 impl<'a> Finding<'a> {
-    /// Weighs all evidence of an engine for a claim; nothing where the document
-    /// doesn't make the claim for that engine.
+    /// Weighs all evidence of a server for a claim; nothing where the document
+    /// doesn't make the claim for its version.
     #[must_use]
-    pub fn of(claim: &'a Claim, engine: Version, evidence: &'a [Evidence]) -> Option<Self> {
+    pub fn of(claim: &'a Claim, played: Played, evidence: &'a [Evidence]) -> Option<Self> {
+        let engine = played.engine;
         if !claim.speaks_of(engine) {
             return None;
         }
         let cells: Vec<(&Evidence, Tells)> = (evidence.iter())
-            .filter(|evidence| evidence.cell.engine.major == engine.major)
+            .filter(|evidence| evidence.cell.target == played.target)
             .filter_map(|evidence| Some((evidence, evidence.tells(&claim.id)?)))
             .collect();
         let verdict = decide(cells.iter().map(|(_, tells)| *tells));
@@ -58,7 +61,7 @@ impl<'a> Finding<'a> {
             unrecorded: unrecorded(claim, engine, verdict, &cells),
             because: because(claim, engine, verdict, &cells),
             claim,
-            engine,
+            played,
             verdict,
             cells,
         })
@@ -98,8 +101,11 @@ fn unrecorded(
         ));
     }
     let stale = claim.stale_on(engine);
+    let skipped_against = (cells.iter())
+        .any(|(evidence, tells)| *tells == Tells::Nothing && evidence.is_against(&claim.id));
     match (verdict, stale) {
-        (ClaimVerdict::Holds, Some(stale)) => Some(format!(
+        // What was skipped may be what the record is about.
+        (ClaimVerdict::Holds, Some(stale)) if !skipped_against => Some(format!(
             "claims.toml:{} records that it doesn't hold on PostgreSQL {engine}, and it does: \
              take the record out",
             stale.line

@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::*;
 use crate::{
     fixture,
-    suite::{Cell, Claims, Data, SourceFile},
+    suite::{Cell, Claims, Data, SourceFile, Target},
 };
 
 fn file(name: &str, text: &str) -> SourceFile {
@@ -53,8 +53,20 @@ fn is_known() -> Evidence {
     evidence("refused", Verdict::Known { reason, link })
 }
 
+fn skips(cell: &str) -> Evidence {
+    evidence(cell, Verdict::Skipped("it can't be had".to_owned()))
+}
+
 fn breaks() -> Evidence {
     evidence("refused", Verdict::Broken("gone".to_owned()))
+}
+
+/// Where the fixture's cells are played.
+fn server(engine: &str) -> Played {
+    Played {
+        target: Target::Emulated("17".parse().unwrap()),
+        engine: engine.parse().unwrap(),
+    }
 }
 
 #[rstest]
@@ -78,6 +90,11 @@ fn breaks() -> Evidence {
     Some("claims.toml:6 records that it doesn't hold on PostgreSQL 17.6, and it does: take the record out"), 1
 )]
 #[case::nobody_knows_whether_a_record_is_idle(vec![passes(), breaks()], "17", None, 3)]
+#[case::nor_where_what_contradicts_was_skipped(vec![passes(), skips("contrary")], "17", None, 0)]
+#[case::a_skip_of_another_cell_hides_nothing(
+    vec![passes(), skips("plaintext")], "10+",
+    Some("claims.toml:6 records that it doesn't hold on PostgreSQL 17.6, and it does: take the record out"), 1
+)]
 #[case::nor_without_cells(vec![], "17", None, 0)]
 fn what_no_record_covers_is_told(
     #[case] evidence: Vec<Evidence>,
@@ -90,7 +107,7 @@ fn what_no_record_covers_is_told(
         engines => stale(engines),
     };
     let claim = claim(&record);
-    let found = Finding::of(&claim, "17.6".parse().unwrap(), &evidence).unwrap();
+    let found = Finding::of(&claim, server("17.6"), &evidence).unwrap();
     assert_eq!(found.unrecorded.as_deref(), unrecorded);
     assert_eq!(exit_code(&[found]), code);
 }
@@ -110,9 +127,9 @@ fn a_claim_is_about_the_engines_that_the_document_makes_it_for(
     #[case] documented: Option<&str>,
 ) {
     let (claim, evidence) = (claim(range), [passes()]);
-    let engine = engine.parse().unwrap();
-    let found = Finding::of(&claim, engine, &evidence);
-    let says = found.map(|found| found.claim.documented(engine));
+    let played = server(engine);
+    let found = Finding::of(&claim, played, &evidence);
+    let says = found.map(|found| found.claim.documented(played.engine));
     assert_eq!(says.as_deref(), documented);
 }
 

@@ -4,7 +4,7 @@
 mod json;
 mod text;
 
-use std::{collections::BTreeMap, io};
+use std::io;
 
 pub use json::JsonClaims;
 pub use text::claims_text;
@@ -13,9 +13,10 @@ use super::{Described, json::JsonEndpoint};
 use crate::{
     driver::{Outcome, Reply},
     engine::Version,
-    findings::Evidence,
+    findings::{Evidence, Played},
     judge::{Observation, Observed},
     run::{CellResult, Event, Sink},
+    suite::Target,
     tap,
 };
 
@@ -26,8 +27,8 @@ pub struct Gather<W> {
     pub evidence: Vec<Evidence>,
     /// The servers that were played against.
     pub endpoints: Vec<JsonEndpoint>,
-    /// Their versions, by major version.
-    pub engines: BTreeMap<u16, Version>,
+    /// Versions of those that were started for the run.
+    started: Vec<Version>,
 }
 
 impl<W: io::Write> Gather<W> {
@@ -37,7 +38,21 @@ impl<W: io::Write> Gather<W> {
             progress,
             evidence: Vec::new(),
             endpoints: Vec::new(),
-            engines: BTreeMap::new(),
+            started: Vec::new(),
+        }
+    }
+
+    /// A target with the version that it turned out to have: of an image, the major
+    /// number alone is known before it is up.
+    #[must_use]
+    pub fn played(&self, target: Target) -> Played {
+        let answers = |engine: &&Version| engine.answers(target.version());
+        match self.started.iter().find(answers) {
+            Some(engine) if matches!(target, Target::Emulated(_)) => Played {
+                target,
+                engine: *engine,
+            },
+            _ => Played::planned(target),
         }
     }
 }
@@ -47,7 +62,9 @@ impl<W: io::Write> Sink for Gather<W> {
         // A reader that went away must not stop the run, nor the clean-up.
         let _ = match event {
             Event::EndpointReady { facts, cells, .. } => {
-                self.engines.insert(facts.engine.major, facts.engine);
+                if facts.found.is_empty() {
+                    self.started.push(facts.engine);
+                }
                 self.endpoints.push(JsonEndpoint::from(*facts));
                 writeln!(
                     self.progress,

@@ -68,6 +68,9 @@ impl<W: io::Write> Console<W> {
             "PostgreSQL {} ({}) as {}: {cells} cells, {policies} policies",
             facts.engine, facts.kind, facts.host
         ));
+        for line in &facts.found {
+            self.line(&format!("found: {line}"));
+        }
         if io::stderr().is_terminal() {
             let bar = ProgressBar::new(cells as u64);
             if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}") {

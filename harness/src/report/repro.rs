@@ -4,8 +4,8 @@ use super::words;
 use crate::{
     driver::{Form, connection_string::quoted},
     endpoint::Facts,
-    engine::{MASTER, STRANGER},
-    suite::{Case, Cell, Dial, Expectation, Trust, Who, own_chain::shell_word},
+    engine::{MASTER, STRANGER, Version},
+    suite::{Case, Cell, Dial, Expectation, OwnChain, Target, Trust, Who, own_chain::shell_word},
 };
 
 /// A server that is up under a cell's policy.
@@ -41,16 +41,24 @@ pub fn steps(cell: &Cell) -> Vec<String> {
 pub fn repro(cell: &Cell, stage: Option<&Stage>) -> Vec<String> {
     let own = (cell.own_chain.as_ref()).map(|own| format!("{} ", own.options()));
     let own = own.unwrap_or_default();
-    let mut lines = vec![
-        format!(
-            "rds-tls check --engine {} {own}{}",
-            cell.engine.major, cell.id
-        ),
-        format!("rds-tls explain --serve {own}{}", cell.id),
-        psql(cell, stage),
-    ];
+    let mut lines = match cell.target {
+        Target::Emulated(Version { major, .. }) => vec![
+            format!("rds-tls check --engine {major} {own}{}", cell.id),
+            format!("rds-tls explain --serve {own}{}", cell.id),
+        ],
+        Target::Instance(Version { major, .. }) => vec![
+            format!("rds-tls check --backend rds {}", cell.id),
+            format!("rds-tls explain {}@{major}", cell.case.id),
+        ],
+    };
+    let server = Server {
+        target: cell.target,
+        own_chain: cell.own_chain.as_deref(),
+        stage,
+    };
+    lines.push(psql(&cell.case, &server));
     if talks_tls(cell) {
-        lines.push(openssl(cell, stage));
+        lines.push(openssl(&cell.case, &server));
     }
     lines
 }
@@ -110,44 +118,113 @@ fn placeholder(trust: Trust) -> String {
     .to_owned()
 }
 
-fn file(cell: &Cell, trust: Trust, stage: Option<&Stage>) -> String {
-    match (stage, &cell.own_chain) {
-        (Some(stage), _) if trust != Trust::System => (stage.files)(trust),
-        (None, Some(own)) if trust == Trust::Given => own.files.trust.display().to_string(),
-        _ => placeholder(trust),
+/// A server as it stands in lines to paste: as it is where it is up, else by
+/// placeholders; someone's instance by the variables that name it.
+struct Server<'a> {
+    target: Target,
+    own_chain: Option<&'a OwnChain>,
+    stage: Option<&'a Stage<'a>>,
+}
+
+/// A file as it stands there.
+enum Named {
+    Path(String),
+    Variable(&'static str),
+}
+
+impl Server<'_> {
+    fn file(&self, trust: Trust) -> Named {
+        match (self.stage, self.target, self.own_chain) {
+            (Some(stage), ..) if trust != Trust::System => Named::Path((stage.files)(trust)),
+            (None, Target::Instance(_), _) if matches!(trust, Trust::Root | Trust::Bundle) => {
+                Named::Variable("$RDS_CA_BUNDLE")
+            }
+            (None, _, Some(own)) if trust == Trust::Given => {
+                Named::Path(own.files.trust.display().to_string())
+            }
+            _ => Named::Path(placeholder(trust)),
+        }
+    }
+
+    /// What the user writes, and has verified.
+    fn host(&self, dial: Dial) -> &str {
+        match (dial, self.target, self.stage) {
+            (Dial::Address, Target::Emulated(_), _) => "127.0.0.1",
+            (Dial::Address, Target::Instance(_), _) => "$RDS_HOSTADDR",
+            (Dial::Name, _, Some(stage)) => &stage.facts.host,
+            (Dial::Name, Target::Instance(_), None) => "$RDS_ENDPOINT",
+            (Dial::Name, Target::Emulated(_), None) => {
+                (self.own_chain).map_or(certs_gen::DEFAULT_ENDPOINT, |own| &own.host)
+            }
+        }
+    }
+
+    fn port(&self) -> String {
+        match (self.stage, self.target) {
+            (Some(stage), _) => stage.facts.address.port().to_string(),
+            (None, Target::Emulated(_)) => "$PORT".to_owned(),
+            (None, Target::Instance(_)) => "${RDS_PORT:-5432}".to_owned(),
+        }
+    }
+
+    /// `hostaddr` of a connection string, where there is one.
+    fn hostaddr(&self) -> &'static str {
+        match self.target {
+            Target::Emulated(_) => "hostaddr=127.0.0.1",
+            Target::Instance(_) => "${RDS_HOSTADDR:+hostaddr=$RDS_HOSTADDR}",
+        }
+    }
+
+    fn address(&self) -> &'static str {
+        match self.target {
+            Target::Emulated(_) => "127.0.0.1",
+            Target::Instance(_) => "${RDS_HOSTADDR:-$RDS_ENDPOINT}",
+        }
+    }
+
+    fn user(&self, who: Who) -> &'static str {
+        match (who, self.target) {
+            (Who::Stranger, _) => STRANGER,
+            (Who::Master, Target::Emulated(_)) => MASTER,
+            (Who::Master, Target::Instance(_)) => "$RDS_USER",
+        }
+    }
+
+    fn database(&self) -> &'static str {
+        match self.target {
+            Target::Emulated(_) => "postgres",
+            Target::Instance(_) => "${RDS_DATABASE:-postgres}",
+        }
     }
 }
 
-fn host(cell: &Cell, stage: Option<&Stage>) -> String {
-    match (cell.case.settings.host.unwrap_or_default(), stage) {
-        (Dial::Address, _) => certs_gen::ADDRESS.to_string(),
-        (Dial::Name, Some(stage)) => stage.facts.host.clone(),
-        (Dial::Name, None) => (cell.own_chain.as_ref())
-            .map_or(certs_gen::DEFAULT_ENDPOINT, |own| &own.host)
-            .to_owned(),
+impl Named {
+    /// In a connection string that stands in a shell's double quotes.
+    fn in_conninfo(&self) -> String {
+        match self {
+            Self::Path(path) => conninfo_value(path),
+            Self::Variable(name) => (*name).to_owned(),
+        }
+    }
+
+    /// As one word of a shell's.
+    fn in_shell(&self) -> String {
+        match self {
+            Self::Path(path) => shell_word(path).into_owned(),
+            Self::Variable(name) => format!("\"{name}\""),
+        }
     }
 }
 
-fn port(stage: Option<&Stage>) -> String {
-    stage.map_or_else(
-        || "$PORT".to_owned(),
-        |stage| stage.facts.address.port().to_string(),
-    )
-}
-
-fn psql(cell: &Cell, stage: Option<&Stage>) -> String {
-    let settings = &cell.case.settings;
-    let user = match settings.user.unwrap_or_default() {
-        Who::Master => MASTER,
-        Who::Stranger => STRANGER,
-    };
-    let database = settings.database.as_deref().unwrap_or("postgres");
+fn psql(case: &Case, server: &Server) -> String {
+    let settings = &case.settings;
+    let database = settings.database.as_deref();
     let mut pairs = vec![
-        format!("host={}", host(cell, stage)),
-        "hostaddr=127.0.0.1".to_owned(),
-        format!("port={}", port(stage)),
-        format!("user={user}"),
-        format!("dbname={database}"),
+        format!("host={}", server.host(settings.host.unwrap_or_default())),
+        server.hostaddr().to_owned(),
+        format!("port={}", server.port()),
+        format!("user={}", server.user(settings.user.unwrap_or_default())),
+        format!("dbname={}", database.unwrap_or(server.database())),
     ];
     pairs.extend(
         settings
@@ -156,12 +233,10 @@ fn psql(cell: &Cell, stage: Option<&Stage>) -> String {
             .map(|word| format!("sslmode={}", word.as_ref())),
     );
     let root = settings.sslrootcert.or(settings.home_root_crt);
-    pairs.extend(
-        root.map(|trust| format!("sslrootcert={}", conninfo_value(&file(cell, trust, stage)))),
-    );
+    pairs.extend(root.map(|trust| format!("sslrootcert={}", server.file(trust).in_conninfo())));
     pairs.extend((settings.options.iter()).map(|(name, value)| format!("{name}={value}")));
     let environment = (settings.ssl_cert_file)
-        .map(|trust| format!("SSL_CERT_FILE={} ", shell_word(&file(cell, trust, stage))))
+        .map(|trust| format!("SSL_CERT_FILE={} ", server.file(trust).in_shell()))
         .unwrap_or_default();
     format!("{environment}psql \"{}\"", pairs.join(" "))
 }
@@ -180,26 +255,27 @@ fn conninfo_value(file: &str) -> String {
     format!("'{value}'")
 }
 
-fn openssl(cell: &Cell, stage: Option<&Stage>) -> String {
-    let settings = &cell.case.settings;
-    let host = host(cell, stage);
+fn openssl(case: &Case, server: &Server) -> String {
+    let dial = case.settings.host.unwrap_or_default();
+    let host = server.host(dial);
     // An address is no server name (RFC 6066, 3).
-    let (server_name, verify) = match settings.host.unwrap_or_default() {
+    let (server_name, verify) = match dial {
         Dial::Name => (format!(" -servername {host}"), "verify_hostname"),
         Dial::Address => (" -noservername".to_owned(), "verify_ip"),
     };
     let line = format!(
-        "openssl s_client -starttls postgres -connect 127.0.0.1:{}{server_name}",
-        port(stage)
+        "openssl s_client -starttls postgres -connect {}:{}{server_name}",
+        server.address(),
+        server.port()
     );
-    let trust = (settings.sslrootcert)
+    let trust = (case.settings.sslrootcert)
         .filter(|trust| *trust != Trust::System)
-        .or(settings.home_root_crt)
-        .or(settings.ssl_cert_file);
+        .or(case.settings.home_root_crt)
+        .or(case.settings.ssl_cert_file);
     match trust {
         Some(trust) => format!(
             "{line} -CAfile {} -{verify} {host} -verify_return_error",
-            shell_word(&file(cell, trust, stage))
+            server.file(trust).in_shell()
         ),
         None => line,
     }

@@ -1,18 +1,18 @@
 //! What people and programs read, as it stands.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use certs_gen::GivenFiles;
 
 use super::*;
 use crate::{
-    endpoint::{Applied, Facts, Login},
+    endpoint::{Applied, Facts, Limits, Login},
     findings::Finding,
     fixture::{AES, HBA, cell, cell_on_own_chain, data, refused, session, startup, tls},
     judge::{self, Names, Observation},
     policy::Policy,
     run::{CellResult, Event, Sink, Summary, broken},
-    suite::{Cell, Claims, OwnChain, SourceFile},
+    suite::{Cell, Claims, OwnChain, SourceFile, Target},
 };
 
 const SECRET: &str = "correct-horse-battery";
@@ -30,6 +30,9 @@ fn facts() -> Facts {
         address: SocketAddr::from(([127, 0, 0, 1], 5432)),
         master: login("app"),
         stranger: login("stranger"),
+        trust: BTreeMap::new(),
+        limits: Limits::default(),
+        found: Vec::new(),
     }
 }
 
@@ -67,7 +70,7 @@ fn result(
         transcript,
     };
     let seen = judge::read(&cell.case.driver, &observation);
-    let names = Names::of("u", "d", &observation.outcome);
+    let names = Names::of("h", "u", "d", &observation.outcome);
     let verdict = judge::judge(&cell, names, &observation, &seen);
     CellResult {
         cell,
@@ -174,7 +177,13 @@ fn claims(recorded: bool) -> (String, String) {
     }
     summary.seconds = 1.5;
     let findings: Vec<Finding> = (claims.iter())
-        .filter_map(|claim| Finding::of(claim, gather.engines[&17], &gather.evidence))
+        .filter_map(|claim| {
+            Finding::of(
+                claim,
+                gather.played(Target::Emulated("17".parse().unwrap())),
+                &gather.evidence,
+            )
+        })
         .collect();
     let text = claims_text(&findings, &summary);
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();

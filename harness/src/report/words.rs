@@ -60,11 +60,13 @@ pub fn expected(cell: &Cell) -> Described {
             answers,
             negotiates,
             cipher,
+            common_name,
         } => Described {
             outcome: [
                 Some(sentence(said)),
                 negotiates.map(|version| version.to_string()),
                 cipher.clone(),
+                common_name.then(|| "by a certificate with the endpoint as common name".to_owned()),
                 says.as_ref().map(|text| format!("«{text}»")),
                 (answers.as_ref()).map(|answer| format!("and the answer\n{answer}")),
             ]

@@ -1,6 +1,7 @@
 //! One cell's attempt: tap, driver, transcript, words.
 
 use std::{
+    path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -25,7 +26,7 @@ impl Runner {
                 let seen = judge::read(&cell.case.driver, &observation);
                 let login = login(facts, cell.case.settings.user.unwrap_or_default());
                 let database = database(&cell.case, login);
-                let names = Names::of(&login.user, database, &observation.outcome);
+                let names = Names::of(&facts.host, &login.user, database, &observation.outcome);
                 let verdict = judge::judge(cell, names, &observation, &seen);
                 (Some((observation, seen)), verdict)
             }
@@ -48,7 +49,7 @@ impl Runner {
         let driver = self.drivers.get(id).ok_or_else(|| {
             NotPlayed::Broken(format!("nothing plays the driver {id} in this build"))
         })?;
-        let surroundings = self.surroundings(&cell.case)?;
+        let surroundings = self.surroundings(facts, &cell.case)?;
         let tap = Tap::open(facts.address)
             .await
             .map_err(|error| NotPlayed::Broken(format!("the tap can't listen: {error}")))?;
@@ -94,7 +95,9 @@ impl Runner {
                 .sslrootcert
                 .map(|trust| match trust {
                     Trust::System => Ok("system".to_owned()),
-                    file => self.trust(file).map(|path| path.display().to_string()),
+                    file => self
+                        .trust(facts, file)
+                        .map(|path| path.display().to_string()),
                 })
                 .transpose()?,
             options: settings.options.clone(),
@@ -102,16 +105,19 @@ impl Runner {
         })
     }
 
-    fn surroundings(&self, case: &Case) -> Result<Surroundings, NotPlayed> {
-        let file = |trust: Option<Trust>| trust.map(|trust| self.trust(trust)).transpose();
+    fn surroundings(&self, facts: &Facts, case: &Case) -> Result<Surroundings, NotPlayed> {
+        let file = |trust: Option<Trust>| trust.map(|trust| self.trust(facts, trust)).transpose();
         Ok(Surroundings {
             home_root_crt: file(case.settings.home_root_crt)?,
             ssl_cert_file: file(case.settings.ssl_cert_file)?,
         })
     }
 
-    fn trust(&self, trust: Trust) -> Result<std::path::PathBuf, NotPlayed> {
-        (self.trust_files)(trust).map_err(NotPlayed::Broken)
+    fn trust(&self, facts: &Facts, trust: Trust) -> Result<PathBuf, NotPlayed> {
+        match facts.trust.get(&trust) {
+            Some(file) => Ok(file.clone()),
+            None => (self.trust_files)(trust).map_err(NotPlayed::Broken),
+        }
     }
 }
 

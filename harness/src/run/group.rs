@@ -11,6 +11,14 @@ pub struct Group {
     pub cells: Vec<Cell>,
 }
 
+impl Group {
+    /// Whether a cell of it is played at all.
+    #[must_use]
+    pub fn is_played(&self) -> bool {
+        !self.cells.iter().all(Cell::is_skipped)
+    }
+}
+
 /// Groups cells by policy, in the order in which policies first occur.
 #[must_use]
 pub fn by_policy(cells: &[Cell]) -> Vec<Group> {

@@ -2,6 +2,7 @@
 //! one stream of events.
 
 mod attempt;
+mod end;
 mod event;
 mod group;
 mod runner;

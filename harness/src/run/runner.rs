@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     CellResult, Event, Sink, Summary,
+    end::{End, INTERRUPTED},
     group::{self, Group},
 };
 use crate::{
@@ -20,8 +21,6 @@ use crate::{
     judge::Verdict,
     suite::{Cell, Trust},
 };
-
-const INTERRUPTED: &str = "the run was interrupted";
 
 /// Where the trust anchors of a run are; the error is a sentence.
 pub type TrustFiles = dyn Fn(Trust) -> Result<PathBuf, String> + Send + Sync;
@@ -65,14 +64,16 @@ impl Runner {
         sink: &mut dyn Sink,
         summary: &mut Summary,
     ) {
-        let groups = group::by_policy(cells);
+        let cells = without_what_is_left_out(endpoint, cells);
+        let groups = group::by_policy(&cells);
         sink.event(&Event::EndpointReady {
             facts: endpoint.facts(),
             cells: cells.len(),
-            policies: groups.len(),
+            policies: groups.iter().filter(|group| group.is_played()).count(),
         });
+        let mut end = End::new(self.stop.clone(), endpoint.facts().limits.run);
         for group in &groups {
-            for result in self.run_group(endpoint, group, sink).await {
+            for result in self.run_group(endpoint, group, &mut end, sink).await {
                 summary.count(&result);
                 sink.event(&Event::CellJudged(&result));
             }
@@ -83,13 +84,14 @@ impl Runner {
         &self,
         endpoint: &mut dyn Endpoint,
         group: &Group,
+        end: &mut End,
         sink: &mut dyn Sink,
     ) -> Vec<CellResult> {
-        if self.stop.borrow().is_some() {
-            return interrupted(&group.cells);
+        if let Some(why) = end.has_come() {
+            return broken(&group.cells, &why);
         }
-        if group.cells.iter().all(Cell::is_skipped) {
-            return self.play_all(endpoint, &group.cells, sink).await;
+        if !group.is_played() {
+            return self.play_all(endpoint, &group.cells, end, sink).await;
         }
         match endpoint.apply(&group.policy).await {
             Ok(applied) => sink.event(&Event::PolicyApplied {
@@ -106,8 +108,8 @@ impl Runner {
                 &chain("the sanity attempt before the group failed", &error),
             );
         }
-        let mut results = self.play_all(endpoint, &group.cells, sink).await;
-        if self.stop.borrow().is_some() {
+        let mut results = self.play_all(endpoint, &group.cells, end, sink).await;
+        if end.has_come().is_some() {
             return results;
         }
         if let Err(error) = endpoint.sanity().await {
@@ -125,18 +127,23 @@ impl Runner {
         &self,
         endpoint: &dyn Endpoint,
         cells: &[Cell],
+        end: &mut End,
         sink: &mut dyn Sink,
     ) -> Vec<CellResult> {
         let facts = endpoint.facts();
-        let mut stop = self.stop.clone();
+        let most = facts.limits.attempts.unwrap_or(usize::MAX);
         let mut attempts = stream::iter(cells.iter().enumerate())
             .map(|(nth, cell)| async move { (nth, self.play(facts, cell).await) })
-            .buffer_unordered(self.options.concurrency);
+            .buffer_unordered(self.options.concurrency.min(most));
         let mut results: Vec<Option<CellResult>> = cells.iter().map(|_| None).collect();
+        let mut ended = String::new();
         loop {
             let next = tokio::select! {
                 next = attempts.next() => next,
-                _ = stop.wait_for(Option::is_some) => None,
+                why = end.comes() => {
+                    ended = why;
+                    None
+                }
             };
             let Some((nth, result)) = next else { break };
             results[nth] = Some(result);
@@ -145,7 +152,7 @@ impl Runner {
         results
             .into_iter()
             .zip(cells)
-            .map(|(result, cell)| result.unwrap_or_else(|| unplayed(cell, INTERRUPTED)))
+            .map(|(result, cell)| result.unwrap_or_else(|| unplayed(cell, &ended)))
             .collect()
     }
 }
@@ -166,6 +173,17 @@ pub fn broken(cells: &[Cell], why: &str) -> Vec<CellResult> {
 #[must_use]
 pub fn interrupted(cells: &[Cell]) -> Vec<CellResult> {
     broken(cells, INTERRUPTED)
+}
+
+/// The cells, with the endpoint's own reasons not to play some.
+fn without_what_is_left_out(endpoint: &dyn Endpoint, cells: &[Cell]) -> Vec<Cell> {
+    let reason = |cell: &Cell| match cell.skip() {
+        Some(_) => None,
+        None => endpoint.leaves_out(cell),
+    };
+    (cells.iter())
+        .map(|cell| reason(cell).map_or_else(|| cell.clone(), |why| cell.left_out(why)))
+        .collect()
 }
 
 fn unplayed(cell: &Cell, why: &str) -> CellResult {

@@ -225,6 +225,7 @@ mod tests {
     use super::*;
 
     const NAMES: Names = Names {
+        host: "db.example",
         user: "app",
         database: "db",
         version: "TLSv1.3",

@@ -54,6 +54,48 @@ pub enum Dial {
     Address,
 }
 
+/// What a cell takes for granted of the server. An emulated server always
+/// grants it; on someone's instance, a cell is left out where it isn't so.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "kebab-case")]
+pub enum Given {
+    /// That it is as the policy says, and as RDS makes it where the policy is
+    /// silent: what cells about drivers need.
+    #[default]
+    Policy,
+    /// A certificate whose chain verifies, in a cell about the instance.
+    Chain,
+    /// TLS, in a cell about the instance.
+    Tls,
+    /// Nothing, in a cell about the instance.
+    Nothing,
+}
+
+/// Which service a PostgreSQL server is of.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Amazon RDS for PostgreSQL.
+    Rds,
+    /// Amazon Aurora PostgreSQL.
+    Aurora,
+    /// Amazon RDS Proxy, before either.
+    RdsProxy,
+    /// None of these.
+    Other,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Rds => "RDS for PostgreSQL",
+            Self::Aurora => "Aurora PostgreSQL",
+            Self::RdsProxy => "RDS Proxy",
+            Self::Other => "PostgreSQL that is not Amazon's",
+        })
+    }
+}
+
 macro_rules! settings {
     ($($(#[$doc:meta])* $field:ident: $kind:ty,)*) => {
         /// What an axis value sets: of the server policy, of the attempt, or of
@@ -123,6 +165,10 @@ settings! {
     home_root_crt: Trust,
     /// Surroundings: `SSL_CERT_FILE`.
     ssl_cert_file: Trust,
+    /// Endpoint: what the cell takes for granted.
+    given: Given,
+    /// Endpoint: the only kind that makes the promise.
+    kind: Kind,
 }
 
 impl Settings {

@@ -14,10 +14,11 @@ mod plan;
 mod profile;
 mod row;
 mod source;
+mod target;
 mod vocabulary;
 
 pub use answer::{AnswerError, ExpectedAnswer};
-pub use axes::{Dial, Settings, Trust, Who};
+pub use axes::{Dial, Given, Kind, Settings, Trust, Who};
 pub use claims::{Claim, Claims, Reading, Stale, Unmeasured};
 pub use file::Suite;
 pub use known::Known;
@@ -25,4 +26,5 @@ pub use own_chain::OwnChain;
 pub use plan::{CHAIN_FILE, Case, Cell, Data, ENGINES, Expectation, Plan, Selection};
 pub use profile::{Configuration, Profile};
 pub use source::{DataError, SourceFile};
+pub use target::Target;
 pub use vocabulary::{Phase, Refusal, Said, UnknownWord};

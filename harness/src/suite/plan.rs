@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Claims, DataError, ExpectedAnswer, Known, OwnChain, Profile, Said, Settings, SourceFile, Suite,
-    UnknownWord, coverage,
+    Target, UnknownWord, coverage,
     file::Table,
     row::{Expects, Row},
 };
@@ -67,8 +67,10 @@ pub struct Cell {
     pub id: String,
     /// The case.
     pub case: Arc<Case>,
-    /// The version that it is of.
-    pub engine: Version,
+    /// What it is played against.
+    pub target: Target,
+    /// Whether its row speaks of some versions alone.
+    pub engine_bound: bool,
     /// The claim that it speaks for.
     pub claim: String,
     /// Claims of the RDS document that its passing contradicts.
@@ -102,6 +104,8 @@ pub enum Expectation {
         negotiates: Option<TlsVersion>,
         /// The cipher suite, by OpenSSL's name.
         cipher: Option<String>,
+        /// The endpoint's name as the common name of the certificate.
+        common_name: bool,
     },
 }
 
@@ -213,13 +217,26 @@ impl Data {
 }
 
 impl Plan {
-    /// The selected cells on the given versions.
+    /// The selected cells on emulated instances of the given versions.
     ///
     /// # Errors
     /// When the selection names a driver or a suite that isn't there.
     pub fn new(
         data: &Data,
         engines: &[Version],
+        selection: &Selection,
+    ) -> Result<Self, UnknownWord> {
+        let targets: Vec<_> = engines.iter().copied().map(Target::Emulated).collect();
+        Self::against(data, &targets, selection)
+    }
+
+    /// The selected cells on the given targets.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn against(
+        data: &Data,
+        targets: &[Target],
         selection: &Selection,
     ) -> Result<Self, UnknownWord> {
         for driver in &selection.drivers {
@@ -233,9 +250,9 @@ impl Plan {
                 return Err(UnknownWord::new("suite", suite, valid));
             }
         }
-        let cells = engines
+        let cells = targets
             .iter()
-            .flat_map(|&engine| data.cases.iter().filter_map(move |case| case.at(engine)))
+            .flat_map(|&target| (data.cases.iter()).filter_map(move |case| case.against(target)))
             .filter(|cell| selection.takes(cell))
             .collect();
         Ok(Self { cells })
@@ -254,18 +271,27 @@ impl Selection {
 }
 
 impl Case {
-    /// The case on a version, of which the cell's id has the major number; none
-    /// where that is outside [`ENGINES`].
+    /// The case on an emulated instance of a version; none where its major number
+    /// is outside [`ENGINES`].
     #[must_use]
     pub fn at(self: &Arc<Self>, engine: Version) -> Option<Cell> {
-        let row = self.row_on(engine)?;
-        let major = engine.major;
-        let id = format!("{}@{major}", self.id);
+        self.against(Target::Emulated(engine))
+    }
+
+    /// The case on a target; none where its version is outside [`ENGINES`].
+    #[must_use]
+    pub fn against(self: &Arc<Self>, target: Target) -> Option<Cell> {
+        let row = self.row_on(target.version())?;
+        // A driver diverges on a version, whoever runs the server.
+        let on_version = format!("{}@{}", self.id, target.version().major);
         Some(Cell {
-            known: self.known.iter().find(|k| k.names(&id)).cloned(),
-            id,
+            known: (self.known.iter())
+                .find(|known| known.names(&on_version))
+                .cloned(),
+            id: format!("{}@{target}", self.id),
             case: Arc::clone(self),
-            engine,
+            target,
+            engine_bound: row.is_engine_bound(),
             claim: self.claim_of(row).to_owned(),
             against: row.against.clone(),
             expects: match &row.expects {
@@ -277,6 +303,7 @@ impl Case {
                     answers: named(notes.answers.as_ref(), &self.suite.answers),
                     negotiates: notes.negotiates,
                     cipher: notes.cipher.clone(),
+                    common_name: notes.common_name,
                 },
             },
             line: row.line,
@@ -345,6 +372,15 @@ impl Cell {
         Self {
             own_chain: own_chain.cloned(),
             ..self
+        }
+    }
+
+    /// The same cell, left out for a reason.
+    #[must_use]
+    pub fn left_out(&self, why: String) -> Self {
+        Self {
+            expects: Expectation::Skip(why),
+            ..self.clone()
         }
     }
 

@@ -18,6 +18,7 @@
 //! | `answers ANSWER` | what the attempt's question is answered |
 //! | `negotiates VERSION` | which TLS version comes about |
 //! | `cipher NAME` | which cipher suite, by the name that `pg_stat_ssl` has |
+//! | `common-name endpoint` | that the certificate bears the endpoint's name as its CN, seen in a handshake of TLS 1.2 |
 //!
 //! `skip: why` in the place of an outcome leaves the cells out, counted.
 
@@ -90,6 +91,8 @@ pub struct Notes {
     pub negotiates: Option<TlsVersion>,
     /// The cipher suite that must be negotiated, by OpenSSL's name.
     pub cipher: Option<String>,
+    /// Whether the certificate must bear the endpoint's name as its CN.
+    pub common_name: bool,
 }
 
 impl Row {
@@ -98,6 +101,11 @@ impl Row {
         (self.coordinates.iter())
             .zip(point)
             .all(|(pattern, value)| pattern.covers(value))
+    }
+
+    /// Whether the row speaks of some versions alone.
+    pub fn is_engine_bound(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
     }
 
     /// Whether the row speaks of a version. One without a minor number counts as
@@ -258,6 +266,7 @@ impl Row {
                     notes.negotiates = Some(version);
                 }
                 ("cipher", text) => notes.cipher = Some(text.to_owned()),
+                ("common-name", "endpoint") => notes.common_name = true,
                 _ => return Err(UnknownWord::new("note", note, NOTES).to_string()),
             }
         }
@@ -265,7 +274,7 @@ impl Row {
     }
 }
 
-const NOTES: [&str; 8] = [
+const NOTES: [&str; 9] = [
     "since N",
     "until N",
     "claim ID",
@@ -274,6 +283,7 @@ const NOTES: [&str; 8] = [
     "answers ANSWER",
     "negotiates VERSION",
     "cipher NAME",
+    "common-name endpoint",
 ];
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
         console: Console::new(outputs.people, data.claims.clone(), args.verbose),
         json: outputs.json.map(report::Json::new),
     };
-    let engines = args.place.engines(&args.engines.versions()).await?;
+    let engines = args.place.everything(&args.engines.versions()).await?;
     let plan = args.select.plan(data, &engines)?;
     if plan.cells.is_empty() {
         return Err(Failure::Usage(anyhow!(

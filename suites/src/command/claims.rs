@@ -4,11 +4,10 @@ use std::io::{self, Write};
 
 use anyhow::anyhow;
 use harness::{
-    engine::Version,
-    findings::{self, Finding},
+    findings::{self, Finding, Played},
     report::{Gather, JsonClaims, claims_text},
     run::{Options, Summary},
-    suite::{Claim, Data, Plan, Selection},
+    suite::{Claim, Data, Plan, Selection, Target},
 };
 use suites::{Engine, Failure, Workers};
 
@@ -41,7 +40,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
 async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
     let claims = selected(data, &args.filters).map_err(Failure::Usage)?;
     let mut outputs = args.json.open()?;
-    let engines = args.place.engines(&args.engines.versions()).await?;
+    let engines = args.place.everything(&args.engines.versions()).await?;
     let plan = plan(data, &claims, &engines)?;
     let mut gather = Gather::new(io::stderr());
     let (summary, interrupted) = if plan.cells.is_empty() {
@@ -60,12 +59,12 @@ async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
         )
         .await?
     };
-    let engines: Vec<Version> = (engines.iter().map(Engine::version))
-        .map(|engine| *gather.engines.get(&engine.major).unwrap_or(&engine))
+    let played: Vec<Played> = (engines.iter())
+        .map(|engine| gather.played(engine.target()))
         .collect();
     let findings: Vec<Finding> = (claims.iter())
-        .flat_map(|claim| engines.iter().map(move |engine| (*claim, *engine)))
-        .filter_map(|(claim, engine)| Finding::of(claim, engine, &gather.evidence))
+        .flat_map(|claim| played.iter().map(move |played| (*claim, *played)))
+        .filter_map(|(claim, played)| Finding::of(claim, played, &gather.evidence))
         .collect();
     // A reader that went away must not hide the exit code.
     let _ = write!(outputs.people, "{}", claims_text(&findings, &summary));
@@ -91,8 +90,8 @@ fn selected<'a>(data: &'a Data, filters: &[String]) -> anyhow::Result<Vec<&'a Cl
 
 /// The cells that speak for or against the claims.
 fn plan(data: &Data, claims: &[&Claim], engines: &[Engine]) -> Result<Plan, Failure> {
-    let versions: Vec<Version> = engines.iter().map(Engine::version).collect();
-    let mut plan = Plan::new(data, &versions, &Selection::default())
+    let targets: Vec<Target> = engines.iter().map(Engine::target).collect();
+    let mut plan = Plan::against(data, &targets, &Selection::default())
         .map_err(|error| Failure::Usage(error.into()))?;
     plan.cells.retain(|cell| {
         let about = |id: &String| claims.iter().any(|claim| claim.id == *id);

@@ -50,7 +50,7 @@ async fn serve(
     workers: &Workers<'_>,
     cell: &Cell,
 ) -> Result<u8, Failure> {
-    let engine = place.engine(Some(cell.engine)).await?;
+    let engine = place.engine(Some(cell.target.version())).await?;
     let setup = Setup::on(chain, workers, Options::default())?;
     (setup.stop.heed_signals()).map_err(|e| Failure::CouldNot(e.into()))?;
     let served = serve_until_stopped(&setup, &engine, cell).await;
@@ -104,6 +104,9 @@ fn find(data: &Data, args: &Args) -> anyhow::Result<Cell> {
         .take(5)
         .collect();
     Err(match (found, near.is_empty()) {
+        (Some(_), _) if id.ends_with("@rds") => {
+            anyhow!("cell {case} is explained by engine: give the instance's version, as {case}@17")
+        }
         (Some(_), _) => anyhow!("cell {case} has engines 10 to {NEWEST}, written as {case}@17"),
         (None, true) => anyhow!("no cell is called {id}; see `rds-tls list` for their ids"),
         (None, false) => anyhow!("no cell is called {id}; near it: {}", near.join(", ")),

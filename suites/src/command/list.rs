@@ -20,11 +20,8 @@ pub struct Args {
 /// Prints a cell id a line.
 pub fn run(args: &Args) -> Result<u8, Failure> {
     let data = args.select.data()?;
-    let engine = match args.engine {
-        Some(engine) => engine,
-        None => args.place.at_hand()?,
-    };
-    let plan = args.select.plan_for(&data, &[engine])?;
+    let targets = args.place.targets_at_hand(args.engine)?;
+    let plan = args.select.plan_for(&data, &targets)?;
     let lines: String = (plan.cells.iter())
         .map(|cell| match cell.skip() {
             Some(why) => format!("{}  skip: {why}\n", cell.id),

@@ -17,7 +17,7 @@ use clap::Args;
 use harness::{
     engine::{NEWEST, OLDEST, ParseVersionError, Version},
     run::{Options, Sink, Summary},
-    suite::{Data, Plan, Selection},
+    suite::{Data, Plan, Selection, Target},
 };
 use suites::{Backend, Chain, Chosen, Engine, Failure, Setup, Workers, data};
 use tokio::runtime::Runtime;
@@ -38,20 +38,22 @@ impl Where {
         Ok(runtime()?.block_on(self.backend.at_hand()))
     }
 
-    /// Finds one engine.
+    /// What there is to list cells for; starts and asks nothing.
+    fn targets_at_hand(&self, request: Option<Version>) -> Result<Vec<Target>, Failure> {
+        let targets = self.backend.targets_at_hand(request.as_slice());
+        Ok(runtime()?.block_on(targets))
+    }
+
+    /// Finds one engine to start.
     async fn engine(&self, request: Option<Version>) -> Result<Engine, Failure> {
-        let engines = self.engines(request.as_slice()).await?;
+        let engines = told(self.backend.engines(request.as_slice()).await?);
         (engines.into_iter().next())
             .ok_or_else(|| Failure::CouldNot(anyhow!("no engine was found")))
     }
 
-    /// Finds the engines, and tells which backend was chosen where it was.
-    async fn engines(&self, requests: &[Version]) -> Result<Vec<Engine>, Failure> {
-        let Chosen { engines, note } = self.backend.engines(requests).await?;
-        if let Some(note) = note {
-            eprintln!("rds-tls: {note}");
-        }
-        Ok(engines)
+    /// Finds the engines, and the instance that the environment names.
+    async fn everything(&self, requests: &[Version]) -> Result<Vec<Engine>, Failure> {
+        Ok(told(self.backend.everything(requests).await?))
     }
 }
 
@@ -121,6 +123,14 @@ impl SuitesFrom {
     }
 }
 
+/// Tells which backend was chosen, where it was.
+fn told(Chosen { engines, note }: Chosen) -> Vec<Engine> {
+    if let Some(note) = note {
+        eprintln!("rds-tls: {note}");
+    }
+    engines
+}
+
 /// Which cells of which suites.
 #[derive(Args)]
 pub struct Select {
@@ -144,18 +154,18 @@ impl Select {
     }
 
     fn plan(&self, data: &Data, engines: &[Engine]) -> Result<Plan, Failure> {
-        let engines: Vec<_> = engines.iter().map(Engine::version).collect();
-        self.plan_for(data, &engines)
+        let targets: Vec<_> = engines.iter().map(Engine::target).collect();
+        self.plan_for(data, &targets)
     }
 
-    fn plan_for(&self, data: &Data, engines: &[Version]) -> Result<Plan, Failure> {
+    fn plan_for(&self, data: &Data, targets: &[Target]) -> Result<Plan, Failure> {
         let selection = Selection {
             drivers: self.drivers.clone(),
             suites: self.suites.clone(),
             filters: self.filters.clone(),
         };
-        let mut plan =
-            Plan::new(data, engines, &selection).map_err(|error| Failure::Usage(error.into()))?;
+        let mut plan = Plan::against(data, targets, &selection)
+            .map_err(|error| Failure::Usage(error.into()))?;
         let own = self.chain.named();
         plan.cells = (plan.cells.into_iter())
             .map(|cell| cell.on(own.as_ref()))

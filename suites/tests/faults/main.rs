@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use harness::{
     driver::Driver,
-    findings::Finding,
+    findings::{Finding, Played},
     judge::Verdict,
     policy::{Leaf, Policy, TlsVersion},
     report::Gather,
@@ -138,13 +138,13 @@ fn a_fault_is_told_of_the_claims_that_it_touches_and_no_others(
 ) {
     let data = data::load(None).unwrap();
     let (_, results, _) = play(&data, &[], |_| true, plant);
-    let engine = results[0].cell.engine;
+    let played = Played::planned(results[0].cell.target);
     let mut gather = Gather::new(std::io::sink());
     for result in &results {
         gather.event(&Event::CellJudged(result));
     }
     let findings: Vec<Finding> = (data.claims.iter())
-        .filter_map(|claim| Finding::of(claim, engine, &gather.evidence))
+        .filter_map(|claim| Finding::of(claim, played, &gather.evidence))
         .collect();
     let unrecorded: Vec<&str> = (findings.iter())
         .filter(|found| found.unrecorded.is_some())
@@ -415,7 +415,7 @@ fn rows_differ(data: &Data, cell: &Cell, told: &str, does: &str) -> bool {
     let id = cell.case.id.replace(told, does);
     let other = (data.cases.iter())
         .find(|case| case.id == id)
-        .and_then(|case| case.at(cell.engine))
+        .and_then(|case| case.at(cell.target.version()))
         .unwrap_or_else(|| panic!("no cell {id}"));
     harness::report::expected(cell) != harness::report::expected(&other)
 }

@@ -39,6 +39,7 @@ pub(super) struct JsonSummary {
 struct JsonClaim<'a> {
     id: &'a str,
     engine: String,
+    target: String,
     verdict: ClaimVerdict,
     #[serde(rename = "where")]
     extent: Option<&'a str>,
@@ -112,10 +113,11 @@ impl<'a> JsonClaim<'a> {
     fn of(found: &'a Finding<'a>) -> Self {
         Self {
             id: &found.claim.id,
-            engine: found.engine.to_string(),
+            engine: found.played.engine.to_string(),
+            target: found.played.target.to_string(),
             verdict: found.verdict,
             extent: found.extent.as_deref(),
-            documented: found.claim.documented(found.engine),
+            documented: found.claim.documented(found.played.engine),
             readings: (found.claim.readings.iter())
                 .map(|reading| format!("{}: {}", reading.dated, reading.says))
                 .collect(),

@@ -1,16 +1,15 @@
 //! Findings for people.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::fmt::Write;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::json::JsonSummary;
 use crate::{
-    engine::Version,
-    findings::{ClaimVerdict, Finding, Tells},
+    findings::{ClaimVerdict, Finding, Played, Tells},
     report::console::TABLE_WIDTH,
     run::Summary,
-    suite::Claim,
+    suite::{Claim, Target},
 };
 
 /// How many things that were seen are told of a claim; JSON has all.
@@ -55,44 +54,53 @@ fn simply_holds(found: &Finding) -> bool {
     }
 }
 
-/// Claims down, engines across; those that nothing measures are told elsewhere.
+/// Claims down, servers across; those that nothing measures are told elsewhere.
 fn table(findings: &[Finding]) -> Table {
-    let mut engines: Vec<Version> = findings.iter().map(|found| found.engine).collect();
-    engines.sort_by_key(|engine| engine.major);
-    engines.dedup();
-    let mut rows: Vec<(&Claim, BTreeMap<u16, String>)> = Vec::new();
-    for found in findings
-        .iter()
-        .filter(|found| found.claim.unmeasured.is_none())
-    {
-        let word = format!(
-            "{}{}",
-            short(found.verdict),
-            if found.unrecorded.is_some() { "!" } else { "" }
-        );
-        match rows
-            .iter_mut()
-            .find(|(claim, _)| claim.id == found.claim.id)
-        {
-            Some((_, words)) => {
-                words.insert(found.engine.major, word);
-            }
-            None => rows.push((found.claim, BTreeMap::from([(found.engine.major, word)]))),
-        }
-    }
+    let servers = servers(findings);
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(TABLE_WIDTH);
-    let heads = engines.iter().map(|engine| engine.major.to_string());
+    let heads = servers.iter().map(|server| head(server, &servers));
     let names = ["claim", "the RDS document says"].map(str::to_owned);
     table.set_header(names.into_iter().chain(heads));
-    for (claim, words) in rows {
-        let on = |engine: &Version| words.get(&engine.major).cloned().unwrap_or("-".to_owned());
+    let measurable = |found: &&Finding| found.claim.unmeasured.is_none();
+    let mut rows: Vec<(&Claim, Vec<&Finding>)> = Vec::new();
+    for found in findings.iter().filter(measurable) {
+        match (rows.iter_mut()).find(|(claim, _)| claim.id == found.claim.id) {
+            Some((_, row)) => row.push(found),
+            None => rows.push((found.claim, vec![found])),
+        }
+    }
+    for (claim, row) in rows {
+        let on = |server: &Played| match row.iter().find(|found| found.played == *server) {
+            Some(found) if found.unrecorded.is_some() => format!("{}!", short(found.verdict)),
+            Some(found) => short(found.verdict).to_owned(),
+            None => "-".to_owned(),
+        };
         let names = [claim.id.clone(), claim.says.clone()];
-        table.add_row(names.into_iter().chain(engines.iter().map(on)));
+        table.add_row(names.into_iter().chain(servers.iter().map(on)));
     }
     table
+}
+
+/// Emulated ones first, by version.
+fn servers(findings: &[Finding]) -> Vec<Played> {
+    let mut servers: Vec<Played> = findings.iter().map(|found| found.played).collect();
+    servers.sort_by_key(|server| (matches!(server.target, Target::Instance(_)), server.engine));
+    servers.dedup();
+    servers
+}
+
+/// A major version where that is enough to tell a server from the others.
+fn head(server: &Played, all: &[Played]) -> String {
+    let name = server.target.to_string();
+    let namesakes = all.iter().filter(|other| other.target.to_string() == name);
+    if namesakes.count() > 1 {
+        server.engine.to_string()
+    } else {
+        name
+    }
 }
 
 fn short(verdict: ClaimVerdict) -> &'static str {
@@ -112,7 +120,7 @@ fn alike<'a>(
 ) -> Vec<(Vec<String>, Vec<String>)> {
     let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     for found in findings {
-        let (told, engine) = (tell(found), found.engine.to_string());
+        let (told, engine) = (tell(found), found.played.to_string());
         match groups.iter_mut().find(|(other, _)| *other == told) {
             Some((_, engines)) => engines.push(engine),
             None => groups.push((told, vec![engine])),
@@ -140,7 +148,10 @@ fn details(found: &Finding) -> Vec<String> {
         ClaimVerdict::Broken => "could not be found out",
     };
     let mut lines = vec![format!("{} {says}", found.claim.id)];
-    lines.push(entry("document", &found.claim.documented(found.engine)));
+    lines.push(entry(
+        "document",
+        &found.claim.documented(found.played.engine),
+    ));
     for reading in &found.claim.readings {
         lines.push(entry("", &format!("{}: {}", reading.dated, reading.says)));
     }

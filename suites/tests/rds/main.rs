@@ -1,0 +1,298 @@
+//! Someone's instance, which the harness neither started nor can configure.
+
+mod stand_in;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    process::{Command, ExitCode},
+    thread,
+    time::Duration,
+};
+
+use libtest_mimic::{Arguments, Completion, Trial};
+use stand_in::{PASSWORD, StandIn};
+
+type Test = fn() -> Result<(), String>;
+/// A server's major version, what is planted in it, and the cells that must
+/// fail, each with its claim.
+type Fault = (u16, &'static str, Pairs<'static>);
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+fn main() -> ExitCode {
+    let tests: [(&str, Test); 6] = [
+        ("a_run_on_17_sends_what_the_readme_lists", || {
+            full_run(17, true)
+        }),
+        ("a_run_on_14_passes", || full_run(14, false)),
+        ("cargo_test_plays_it_too", cargo_test),
+        ("sslinfo_is_created_where_that_is_allowed", sslinfo),
+        ("what_is_wrong_has_a_sentence_of_its_own", sentences),
+        ("a_run_ends_at_its_deadline", deadline),
+    ];
+    let faults = FAULTS.into_iter().map(|(major, fault, cells)| {
+        let test = move || planted(major, fault, cells);
+        Trial::ignorable_test(format!("planted/{fault}@{major}"), move || Ok(told(test())))
+    });
+    let trials = tests
+        .into_iter()
+        .map(|(name, test)| Trial::ignorable_test(name, move || Ok(told(test()))));
+    let trials: Vec<_> = trials.chain(faults).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A machine without the server program leaves a test out, counted.
+fn told(result: Result<(), String>) -> Completion {
+    match result {
+        Ok(()) => Completion::Completed,
+        Err(why) => Completion::ignored_with(why),
+    }
+}
+
+const FAULTS: [Fault; 9] = [
+    (17, "force-ssl-off", &[("force-ssl", "RDS-TLS-08")]),
+    (14, "force-ssl-on", &[("force-ssl", "RDS-TLS-08")]),
+    (17, "tls-off", &[("tls", "RDS-TLS-10")]),
+    (
+        17,
+        "other-name",
+        &[("common-name", "RDS-TLS-03"), ("name", "RDS-TLS-03")],
+    ),
+    (17, "no-cn", &[("common-name", "RDS-TLS-03")]),
+    (17, "no-subordinate", &[("chain", "RDS-TLS-02")]),
+    (17, "expired", &[("chain", "RDS-TLS-02")]),
+    (17, "other-ca", &[("chain", "RDS-TLS-02")]),
+    (17, "no-sslinfo", &[("sslinfo", "RDS-TLS-16")]),
+];
+
+fn planted(major: u16, fault: &str, expected: Pairs) -> Result<(), String> {
+    let run = StandIn::start(major, &["--plant", fault])?.check(&[]);
+    let expected: Vec<_> = (expected.iter())
+        .map(|(about, claim)| (format!("instance/libpq/{about}@rds"), (*claim).to_owned()))
+        .collect();
+    assert_eq!(run.cells("fail"), expected, "{}", run.text);
+    assert_eq!(run.count("broken"), 0, "{}", run.text);
+    assert_eq!(run.code, Some(1));
+    Ok(())
+}
+
+fn full_run(major: u16, readme: bool) -> Result<(), String> {
+    let stand_in = StandIn::start(major, &[])?;
+    let run = stand_in.check(&[]);
+    assert_eq!(run.code, Some(0), "{}", run.text);
+    assert_eq!((run.count("fail"), run.count("broken")), (0, 0));
+    assert!(run.count("pass") > 300, "{}", run.text);
+    assert!(run.text.contains("found: RDS for PostgreSQL at 127.0.0.1"));
+    assert!(run.text.contains("skipped: it is about a server"));
+    if readme {
+        let sent = statements_of(&stand_in.log());
+        let mut listed = listed();
+        assert!(listed.remove("CREATE EXTENSION IF NOT EXISTS sslinfo"));
+        assert_eq!(sent, listed);
+    }
+    Ok(())
+}
+
+/// The statements that a server's log tells of.
+fn statements_of(log: &str) -> BTreeSet<String> {
+    let text = |line: &str| {
+        let (head, text) = line.split_once("LOG:  ")?.1.split_once(": ")?;
+        (head == "statement" || head.starts_with("execute ")).then(|| one_line(text))
+    };
+    log.lines().filter_map(text).collect()
+}
+
+/// The statements that the README lists.
+fn listed() -> BTreeSet<String> {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let list = readme.split("```sql\n").nth(1).unwrap();
+    let list = list.split("```").next().unwrap();
+    (list.lines())
+        .map(|line| one_line(line.split(';').next().unwrap()))
+        .collect()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The test program that plays the suites, started as cargo starts it.
+fn cargo_test() -> Result<(), String> {
+    let stand_in = StandIn::start(17, &[])?;
+    let folder = std::env::current_exe().unwrap();
+    let newest = fs::read_dir(folder.parent().unwrap())
+        .unwrap()
+        .filter_map(Result::ok)
+        .filter(|entry| {
+            let name = entry.file_name().into_string().unwrap_or_default();
+            name.starts_with("conformance-") && !name.contains('.')
+        })
+        .max_by_key(|entry| entry.metadata().and_then(|file| file.modified()).ok());
+    let program = newest.ok_or("the test program `conformance` was not built")?;
+    let output = Command::new(program.path())
+        .args(["instance/", "--test-threads", "1"])
+        .envs(&stand_in.variables)
+        .env("RDS_TLS_BACKEND", "embedded")
+        .output()
+        .unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("instance/libpq/name@rds"), "{text}");
+    assert_eq!(text.matches("instance/libpq/name@").count(), 2, "{text}");
+    assert!(!text.contains(PASSWORD), "the password is in an output");
+    Ok(())
+}
+
+fn sslinfo() -> Result<(), String> {
+    let mut stand_in = StandIn::start(17, &[])?;
+    let run = stand_in.check(&["instance/"]);
+    assert!(run.text.contains("RDS_ALLOW_DDL is not 1"), "{}", run.text);
+    assert!(!stand_in.log().contains("CREATE EXTENSION"));
+    // The master user is no superuser, and sslinfo is not trusted: a skip.
+    stand_in.set("RDS_ALLOW_DDL", "1");
+    let run = stand_in.check(&["instance/"]);
+    assert_eq!(run.code, Some(0), "{}", run.text);
+    assert!(run.text.contains("sslinfo can't be created: ERROR 42501"));
+    assert!(
+        stand_in
+            .log()
+            .contains("CREATE EXTENSION IF NOT EXISTS sslinfo")
+    );
+    Ok(())
+}
+
+fn deadline() -> Result<(), String> {
+    let mut stand_in = StandIn::start(17, &[])?;
+    stand_in.set("RDS_DEADLINE", "1");
+    let run = stand_in.check(&["--jobs", "1"]);
+    assert_eq!(run.code, Some(3), "{}", run.text);
+    assert!(run.text.contains("after the 1 s that it may last here"));
+    assert!(run.took < Duration::from_secs(8), "{:?}", run.took);
+    Ok(())
+}
+
+fn sentences() -> Result<(), String> {
+    let stand_in = StandIn::start(17, &["--connections", "5"])?;
+    let pki = stand_in.folder().join("pki");
+    let file = |name: &str| pki.join(name).display().to_string();
+    fs::write(pki.join("empty.pem"), "").unwrap();
+    fs::write(
+        pki.join("expired.pem"),
+        first_certificate(&file("global-bundle.pem")),
+    )
+    .unwrap();
+    fs::write(pki.join("wrong-password"), "not it\n").unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ports = [&silent, &closed].map(|l| l.local_addr().unwrap().port().to_string());
+    drop(closed);
+    let web = speaks_http();
+    let cases: [(Pairs, i32, &str); 9] = [
+        (
+            &[("RDS_PASSWORD_FILE", &file("wrong-password"))],
+            2,
+            "refused the password of master",
+        ),
+        (
+            &[("RDS_CA_BUNDLE", &file("wrong-root.pem"))],
+            2,
+            "RDS_CA_BUNDLE is not this instance's",
+        ),
+        (
+            &[("RDS_CA_BUNDLE", &file("empty.pem"))],
+            2,
+            "holds no certificate: download",
+        ),
+        (
+            &[("RDS_CA_BUNDLE", &file("expired.pem"))],
+            2,
+            "all have expired",
+        ),
+        (&[("RDS_DATABASE", "nowhere")], 2, "check RDS_DATABASE"),
+        (&[("RDS_PORT", &ports[1])], 3, "can't be reached"),
+        (
+            &[("RDS_PORT", &ports[0])],
+            3,
+            "took the connection and said nothing for 2 s",
+        ),
+        (
+            &[("RDS_ENDPOINT", "no-such.invalid"), ("RDS_HOSTADDR", "")],
+            3,
+            "does not resolve",
+        ),
+        (&[("RDS_PORT", &web)], 3, "is no PostgreSQL"),
+    ];
+    for (changes, code, says) in cases {
+        tells(&stand_in, changes, code, says);
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sessions = runtime.block_on(all_sessions(&stand_in));
+    assert_eq!(sessions.len(), 4);
+    tells(&stand_in, &[], 3, "takes no more connections");
+    Ok(())
+}
+
+/// As many sessions as the server gives.
+async fn all_sessions(stand_in: &StandIn) -> Vec<tokio_postgres::Client> {
+    let connector = native_tls::TlsConnector::builder()
+        .danger_accept_invalid_certs(true)
+        .danger_accept_invalid_hostnames(true)
+        .build()
+        .unwrap();
+    let connector = postgres_native_tls::MakeTlsConnector::new(connector);
+    let mut config = tokio_postgres::Config::new();
+    config
+        .host("127.0.0.1")
+        .port(stand_in.variables["RDS_PORT"].parse().unwrap())
+        .user("master")
+        .password(PASSWORD)
+        .dbname("app");
+    let mut sessions = Vec::new();
+    while let Ok((client, connection)) = config.connect(connector.clone()).await {
+        tokio::spawn(connection);
+        sessions.push(client);
+    }
+    sessions
+}
+
+fn tells(stand_in: &StandIn, changes: Pairs, code: i32, says: &str) {
+    let mut variables = stand_in.variables.clone();
+    variables.insert("RDS_CONNECT_TIMEOUT".to_owned(), "2".to_owned());
+    for (name, value) in changes {
+        variables.insert((*name).to_owned(), (*value).to_owned());
+    }
+    let before = std::time::Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+        .args(["check", "--backend", "rds"])
+        .envs(&variables)
+        .output()
+        .unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{says}: {text}");
+    assert!(text.contains(says), "{says}: {text}");
+    assert_eq!(text.trim().lines().count(), 1, "{text}");
+    assert!(!text.contains(PASSWORD), "the password is in an output");
+    assert!(before.elapsed() < Duration::from_secs(8), "{says}");
+}
+
+fn first_certificate(bundle: &str) -> String {
+    let pem = fs::read_to_string(bundle).unwrap();
+    let end = "-----END CERTIFICATE-----\n";
+    pem.split_inclusive(end).next().unwrap().to_owned()
+}
+
+/// The port of a server that answers whatever it is sent in HTTP.
+fn speaks_http() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().filter_map(Result::ok) {
+            let _ = stream.read(&mut [0; 64]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    port.to_string()
+}

@@ -1,0 +1,156 @@
+//! `ci/stand-in`, ended with its test.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use harness::engine::{self, Account, Cache, Version};
+use tempfile::TempDir;
+
+/// A password that occurs nowhere else.
+pub const PASSWORD: &str = "marked'pass:word\\7f3a";
+
+/// A server that was set up by hand.
+pub struct StandIn {
+    /// The variables that name it.
+    pub variables: BTreeMap<String, String>,
+    temp: TempDir,
+}
+
+impl StandIn {
+    /// Starts one; the error says why this machine can't.
+    pub fn start(major: u16, arguments: &[&str]) -> Result<Self, String> {
+        let bin = programs(major)?;
+        let temp = tempfile::tempdir().unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        fs::set_permissions(temp.path(), mode).unwrap();
+        let output = script()
+            .arg("--bin")
+            .arg(bin)
+            .args(arguments)
+            .env("STAND_IN_PASSWORD", PASSWORD)
+            .env("CERTS_GEN", certs_gen())
+            .env("TMPDIR", temp.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(!text.contains(PASSWORD));
+        let variables = text.lines().map(|line| {
+            let pair = line.strip_prefix("export ").unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            (name.to_owned(), value.trim_matches('\'').to_owned())
+        });
+        Ok(Self {
+            variables: variables.collect(),
+            temp,
+        })
+    }
+
+    /// Another value for a variable; an empty one for none.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub fn folder(&self) -> &Path {
+        Path::new(&self.variables["STAND_IN"])
+    }
+
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder().join("server.log")).unwrap()
+    }
+
+    /// Plays it by the command; its exit code and all that it wrote.
+    pub fn check(&self, arguments: &[&str]) -> Run {
+        let began = Instant::now();
+        let json = self.temp.path().join("run.json");
+        let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+            .args(["check", "--backend", "rds", "--verbose", "--json"])
+            .arg(&json)
+            .args(arguments)
+            .envs(&self.variables)
+            .output()
+            .unwrap();
+        Run::new(
+            output,
+            &fs::read_to_string(&json).unwrap_or_default(),
+            began,
+        )
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        let _ = script().arg("--stop").arg(self.folder()).output();
+    }
+}
+
+/// A run that is over.
+pub struct Run {
+    pub code: Option<i32>,
+    /// Standard output and error.
+    pub text: String,
+    pub json: serde_json::Value,
+    pub took: Duration,
+}
+
+impl Run {
+    fn new(output: Output, json: &str, began: Instant) -> Self {
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        for output in [text.as_str(), json] {
+            assert!(!output.contains(PASSWORD), "the password is in an output");
+            let quoted = PASSWORD.replace('\\', r"\\");
+            assert!(!output.contains(&quoted), "the password is in an output");
+        }
+        Self {
+            code: output.status.code(),
+            json: serde_json::from_str(json).unwrap_or_default(),
+            text,
+            took: began.elapsed(),
+        }
+    }
+
+    pub fn count(&self, verdict: &str) -> u64 {
+        self.json["summary"][verdict].as_u64().unwrap()
+    }
+
+    /// The cells of a verdict, each with its claim.
+    pub fn cells(&self, verdict: &str) -> Vec<(String, String)> {
+        let of = |cell: &serde_json::Value, key: &str| cell[key].as_str().unwrap().to_owned();
+        (self.json["cells"].as_array().unwrap().iter())
+            .filter(|cell| cell["verdict"] == verdict)
+            .map(|cell| (of(cell, "id"), of(cell, "claim")))
+            .collect()
+    }
+}
+
+fn script() -> Command {
+    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci/stand-in"))
+}
+
+/// Built beside the program under test, where the whole workspace is; cargo
+/// runs it where it is not.
+fn certs_gen() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_rds-tls")).with_file_name("certs-gen");
+    if program.is_file() {
+        program
+    } else {
+        PathBuf::new()
+    }
+}
+
+#[tokio::main]
+async fn programs(major: u16) -> Result<PathBuf, String> {
+    let cannot = |error: engine::EngineError| format!("no PostgreSQL {major} to be had: {error}");
+    let account = Account::for_servers().map_err(cannot)?;
+    let cache = Cache::open(&account).map_err(cannot)?;
+    let version = Version { major, minor: None };
+    let program = engine::locate(Some(version), &cache).await;
+    Ok(program.map_err(cannot)?.bin)
+}
