@@ -69,7 +69,8 @@ impl Found {
 
     /// Nothing is written to someone's instance by a cell.
     fn must_not_ask(&self, question: Option<&str>) -> Option<String> {
-        let question = question?;
+        // psql's own commands are no statements.
+        let question = question.filter(|question| !question.starts_with('\\'))?;
         let verb = question.split_whitespace().next().unwrap_or_default();
         if !["SELECT", "SHOW"].contains(&verb.to_ascii_uppercase().as_str()) {
             return Some(format!("{verb} may write, and nothing is written here"));
