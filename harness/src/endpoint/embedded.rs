@@ -9,7 +9,7 @@ use super::{
     Endpoint, EndpointError,
     bootstrap::{Passwords, bootstrap, write_first_hba},
     emulated::{Emulated, Options, Started},
-    folder::{ServerFolder, prepare, write_fixed_settings, write_openssl_conf},
+    folder::{Layout, ServerFolder, prepare, write_fixed_settings, write_openssl_conf},
     log::{FileLog, Log},
     place::Place,
     server::{Server, free_port},
@@ -68,8 +68,9 @@ async fn start(
             &passwords.master_user,
         ),
     )?;
-    write_openssl_conf(
-        &layout.openssl_conf,
+    tell_openssl(
+        &program,
+        &layout,
         &policy::openssl_conf(&effective, version),
     )?;
     let log = FileLog::create(layout.log.clone())?;
@@ -92,6 +93,12 @@ async fn start(
         effective,
         source: options.source(),
     })
+}
+
+/// An OpenSSL that can't be told goes by its own configuration.
+fn tell_openssl(program: &Program, layout: &Layout, conf: &str) -> Result<(), EndpointError> {
+    let conf = if program.has_old_openssl() { "" } else { conf };
+    write_openssl_conf(&layout.openssl_conf, conf)
 }
 
 /// A server process of this machine, over files in the run's folder.
@@ -162,7 +169,7 @@ impl Place for OnThisMachine {
 
     async fn restart(&mut self, openssl_conf: &str) -> Result<(), EndpointError> {
         self.server.stop().await;
-        write_openssl_conf(&self.folder.layout.openssl_conf, openssl_conf)?;
+        tell_openssl(&self.program, &self.folder.layout, openssl_conf)?;
         self.start(self.server.address.port())
     }
 

@@ -61,6 +61,14 @@ impl Program {
         self.bin.join("postgres")
     }
 
+    /// Whether it brings an OpenSSL before 1.1, which has no `ssl_conf` in its
+    /// configuration, and ends a program whose configuration has one (conf(5):
+    /// `OPENSSL_config`, `module_run` in `conf_mod.c`).
+    #[must_use]
+    pub fn has_old_openssl(&self) -> bool {
+        (self.bin.parent()).is_some_and(|root| root.join("lib/libssl.so.1.0.0").exists())
+    }
+
     /// The program that makes clusters.
     #[must_use]
     pub fn initdb(&self) -> PathBuf {

@@ -67,6 +67,20 @@ impl<'a> Finding<'a> {
         })
     }
 
+    /// A claim that could not be measured on a server that can't be had.
+    #[must_use]
+    pub fn not_played(claim: &'a Claim, played: Played, why: String) -> Self {
+        Self {
+            claim,
+            played,
+            verdict: ClaimVerdict::NotMeasured,
+            extent: None,
+            unrecorded: None,
+            because: vec![why],
+            cells: Vec::new(),
+        }
+    }
+
     /// What was seen, each with how many cells saw it.
     #[must_use]
     pub fn measured(&self) -> Vec<Measured<'a>> {

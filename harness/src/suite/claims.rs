@@ -78,6 +78,23 @@ impl Claim {
         self.beside.is_none() && self.ranges().any(|range| range.minors_of(major).is_some())
     }
 
+    /// Old versions that it is made for, where it isn't made for the newest of their
+    /// major version: of each range the last and the first.
+    pub fn bygone(&self) -> impl Iterator<Item = [Version; 2]> {
+        super::ENGINES.flat_map(move |major| {
+            let parts = self
+                .ranges()
+                .filter_map(move |range| range.minors_of(major));
+            let version = move |minor| Version {
+                major,
+                minor: Some(minor),
+            };
+            parts
+                .filter(|(_, last)| *last != u16::MAX)
+                .map(move |(first, last)| [version(last), version(first)])
+        })
+    }
+
     /// What the document says of an engine: its own words, or those of another
     /// copy where that alone speaks of it.
     #[must_use]

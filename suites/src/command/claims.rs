@@ -37,35 +37,51 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     runtime()?.block_on(claims(args, &data))
 }
 
+/// A server, and the claims that it is played for.
+struct Ask<'a> {
+    engine: Engine,
+    claims: Vec<&'a Claim>,
+}
+
 async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
     let claims = selected(data, &args.filters).map_err(Failure::Usage)?;
     let mut outputs = args.json.open()?;
     let engines = args.place.everything(&args.engines.versions()).await?;
-    let plan = plan(data, &claims, &engines)?;
+    let asked = engines.into_iter().map(|engine| Ask {
+        engine,
+        claims: claims.clone(),
+    });
+    let (mut asks, mut findings) = (asked.collect::<Vec<_>>(), Vec::new());
+    if args.engines.asks_for_all() {
+        let (found, missing) = bygone(&args.place, &claims).await;
+        asks.extend(found);
+        findings.extend(missing);
+    }
+    let plan = plan(data, &asks)?;
     let mut gather = Gather::new(io::stderr());
     let (summary, interrupted) = if plan.cells.is_empty() {
         (Summary::default(), None)
     } else {
         let workers = Workers::of(data, args.suites.folder());
         let options = Options::default();
-        play(
-            None,
-            &workers,
-            options,
-            &plan,
-            &engines,
-            AT_ONCE,
-            &mut gather,
-        )
-        .await?
+        let engines: Vec<_> = asks.iter().map(|ask| ask.engine.clone()).collect();
+        let sink = &mut gather;
+        play(None, &workers, options, &plan, &engines, AT_ONCE, sink).await?
     };
-    let played: Vec<Played> = (engines.iter())
-        .map(|engine| gather.played(engine.target()))
-        .collect();
-    let findings: Vec<Finding> = (claims.iter())
-        .flat_map(|claim| played.iter().map(move |played| (*claim, *played)))
-        .filter_map(|(claim, played)| Finding::of(claim, played, &gather.evidence))
-        .collect();
+    for ask in &asks {
+        let played = gather.played(ask.engine.target());
+        let found =
+            (ask.claims.iter()).filter_map(|claim| Finding::of(claim, played, &gather.evidence));
+        findings.extend(found);
+    }
+    if findings.is_empty() {
+        return Err(Failure::Usage(anyhow!(
+            "none of these claims is made for the engines that were chosen; \
+             `--engine all` has all"
+        )));
+    }
+    let place = |found: &Finding| claims.iter().position(|claim| claim.id == found.claim.id);
+    findings.sort_by_key(place);
     // A reader that went away must not hide the exit code.
     let _ = write!(outputs.people, "{}", claims_text(&findings, &summary));
     if let Some(json) = &mut outputs.json {
@@ -73,6 +89,41 @@ async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
         (claims.write(json)).map_err(|error| args.json.not_written(error))?;
     }
     Ok(interrupted.unwrap_or(findings::exit_code(&findings)))
+}
+
+/// The old servers that claims are made for which aren't made for the newest of
+/// their major version; and what can't be measured for want of one.
+async fn bygone<'a>(place: &Where, claims: &[&'a Claim]) -> (Vec<Ask<'a>>, Vec<Finding<'a>>) {
+    let (mut asks, mut missing) = (Vec::<Ask>::new(), Vec::new());
+    for claim in claims
+        .iter()
+        .copied()
+        .filter(|claim| claim.unmeasured.is_none())
+    {
+        for [last, first] in claim.bygone() {
+            let engine = match place.engine(Some(last)).await {
+                Err(_) if first != last => place.engine(Some(first)).await,
+                engine => engine,
+            };
+            match engine {
+                Ok(engine) => {
+                    let known = |ask: &&mut Ask| ask.engine.target() == engine.target();
+                    match asks.iter_mut().find(known) {
+                        Some(ask) => ask.claims.push(claim),
+                        None => asks.push(Ask {
+                            engine,
+                            claims: vec![claim],
+                        }),
+                    }
+                }
+                Err(why) => {
+                    let played = Played::planned(Target::Emulated(last));
+                    missing.push(Finding::not_played(claim, played, why.to_string()));
+                }
+            }
+        }
+    }
+    (asks, missing)
 }
 
 fn selected<'a>(data: &'a Data, filters: &[String]) -> anyhow::Result<Vec<&'a Claim>> {
@@ -89,13 +140,16 @@ fn selected<'a>(data: &'a Data, filters: &[String]) -> anyhow::Result<Vec<&'a Cl
 }
 
 /// The cells that speak for or against the claims.
-fn plan(data: &Data, claims: &[&Claim], engines: &[Engine]) -> Result<Plan, Failure> {
-    let targets: Vec<Target> = engines.iter().map(Engine::target).collect();
-    let mut plan = Plan::against(data, &targets, &Selection::default())
-        .map_err(|error| Failure::Usage(error.into()))?;
-    plan.cells.retain(|cell| {
+fn plan(data: &Data, asks: &[Ask]) -> Result<Plan, Failure> {
+    let mut cells = Vec::new();
+    for Ask { engine, claims } in asks {
+        let plan = Plan::against(data, &[engine.target()], &Selection::default())
+            .map_err(|error| Failure::Usage(error.into()))?;
         let about = |id: &String| claims.iter().any(|claim| claim.id == *id);
-        about(&cell.claim) || cell.against.iter().any(about)
-    });
-    Ok(plan)
+        cells.extend(
+            (plan.cells.into_iter())
+                .filter(|cell| about(&cell.claim) || cell.against.iter().any(about)),
+        );
+    }
+    Ok(Plan { cells })
 }

@@ -85,6 +85,10 @@ impl std::str::FromStr for Asked {
 }
 
 impl Engines {
+    fn asks_for_all(&self) -> bool {
+        (self.engine.iter()).any(|asked| matches!(asked, Asked::All))
+    }
+
     /// The versions that are asked for, in that order.
     fn versions(&self) -> Vec<Version> {
         let all = || (OLDEST..=NEWEST).map(|major| Version { major, minor: None });

@@ -131,7 +131,7 @@ fn a_server_that_behaves_as_another_fails_where_their_rows_differ(
 #[rstest]
 #[case::none(Plant::default(), &[], 0)]
 #[case::pg_hba_lets_plaintext_in(Plant::server(lets_plaintext_in), &[
-        "RDS-TLS-06", "RDS-TLS-07", "RDS-TLS-08", "RDS-TLS-09", "RDS-TLS-13", "RDS-TLS-14",
+        "RDS-TLS-04", "RDS-TLS-06", "RDS-TLS-07", "RDS-TLS-08", "RDS-TLS-09", "RDS-TLS-13", "RDS-TLS-14",
     ], 1)]
 fn a_fault_is_told_of_the_claims_that_it_touches_and_no_others(
     #[case] plant: Plant,
