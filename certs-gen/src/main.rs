@@ -46,16 +46,17 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint!("certs-gen: {error}");
+            let mut text = format!("certs-gen: {error}");
             let mut cause = error.source();
             while let Some(error) = cause {
-                eprint!(": {error}");
+                text.push_str(": ");
+                text.push_str(&error.to_string());
                 cause = error.source();
             }
             if matches!(error, Error::Exists { .. }) {
-                eprint!(", or replace it with --force");
+                text += ", or replace it with --force";
             }
-            eprintln!();
+            let _ = writeln!(io::stderr(), "{text}");
             ExitCode::from(match error {
                 Error::NotADnsName { .. } | Error::Exists { .. } | Error::Write { .. } => 2,
                 _ => 3,

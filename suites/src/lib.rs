@@ -6,6 +6,7 @@ pub mod data;
 mod emulator;
 mod ground;
 mod instance;
+mod say;
 mod setup;
 mod stop;
 
@@ -13,5 +14,6 @@ pub use backend::{Backend, Chosen, Engine};
 pub use emulator::{Builder, Emulator};
 pub use ground::{Chain, Ground};
 pub use instance::{Asker, InstanceName, NotAnInstanceName};
+pub use say::say;
 pub use setup::{Failure, Setup, Workers};
 pub use stop::Stop;

@@ -5,7 +5,7 @@ mod command;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use suites::Failure;
+use suites::{Failure, say};
 
 /// Finds out what TLS between clients and RDS for PostgreSQL does: real
 /// drivers, a real server, every sslmode.
@@ -54,6 +54,6 @@ fn main() -> ExitCode {
         Err(Failure::Usage(error)) => (2, error),
         Err(Failure::CouldNot(error)) => (3, error),
     };
-    eprintln!("rds-tls: {error:#}");
+    say(format!("{error:#}"));
     ExitCode::from(code)
 }

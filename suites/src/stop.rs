@@ -1,5 +1,6 @@
 //! Ending in good order when a person, or a supervisor, says so.
 
+use crate::say;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -29,7 +30,7 @@ impl Stop {
                 _ = interrupt.recv() => 2,
                 _ = terminate.recv() => 15,
             };
-            eprintln!("rds-tls: interrupted; cleaning up");
+            say("interrupted; cleaning up");
             stop.send_replace(Some(number));
         });
         Ok(())

@@ -6,8 +6,14 @@ mod leftovers;
 mod running;
 mod tree;
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Command, Stdio},
+};
 
+use guard::Guard;
 use leftovers::{assert_nothing_left, processes, temp};
 use nix::{
     sys::signal::{Signal, kill},
@@ -24,6 +30,33 @@ use tree::files;
 fn a_signal_ends_the_run_with_what_was_seen(#[case] signal: Signal, #[case] code: i32) {
     let temp = temp();
     Running::start(&mut command(&temp)).interrupt(signal, code);
+    assert_nothing_left(&temp);
+}
+
+#[rstest]
+#[case(Signal::SIGINT, 130)]
+#[case(Signal::SIGTERM, 143)]
+fn a_signal_ends_claims_with_what_could_not_be_found_out(
+    #[case] signal: Signal,
+    #[case] code: i32,
+) {
+    let temp = temp();
+    let claims = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+        .args(["claims", "--backend", "embedded", "03"])
+        .env("TMPDIR", temp.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut claims = Guard(claims.unwrap());
+    let (mut out, err) = (claims.stdout.take().unwrap(), claims.stderr.take().unwrap());
+    let begun = BufReader::new(err).lines().map(Result::unwrap);
+    assert!(begun.into_iter().any(|line| line.contains("cells")));
+    kill(claims.pid(), signal).unwrap();
+    let mut text = String::new();
+    out.read_to_string(&mut text).unwrap();
+    assert_eq!(claims.wait().unwrap().code(), Some(code), "{text}");
+    assert!(text.contains("RDS-TLS-03 could not be found out"), "{text}");
+    assert!(text.contains("the run was interrupted"), "{text}");
     assert_nothing_left(&temp);
 }
 

@@ -110,8 +110,9 @@ pub struct Facts {
 /// How hard an endpoint may be used.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Limits {
-    /// Attempts under way at once; absent where it doesn't matter.
-    pub attempts: Option<usize>,
+    /// Connections that may stand at once, and so attempts; absent where it doesn't
+    /// matter.
+    pub connections: Option<usize>,
     /// How long a run may last; absent where it doesn't matter.
     pub run: Option<Duration>,
 }

@@ -131,7 +131,7 @@ impl Runner {
         sink: &mut dyn Sink,
     ) -> Vec<CellResult> {
         let facts = endpoint.facts();
-        let most = facts.limits.attempts.unwrap_or(usize::MAX);
+        let most = facts.limits.connections.unwrap_or(usize::MAX);
         let mut attempts = stream::iter(cells.iter().enumerate())
             .map(|(nth, cell)| async move { (nth, self.play(facts, cell).await) })
             .buffer_unordered(self.options.concurrency.min(most));

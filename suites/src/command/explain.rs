@@ -74,13 +74,17 @@ async fn serve_until_stopped(setup: &Setup, engine: &Engine, cell: &Cell) -> any
             files: &files,
         };
         let lines = again(cell, Some(&stage));
-        println!(
-            "up          PostgreSQL {} ({}) at {}",
-            facts.engine, facts.kind, facts.address
+        let text = format!(
+            "up          PostgreSQL {} ({}) at {}\n\
+             password    export PGPASSFILE={}\n\
+             {lines}\
+             until       Ctrl-C\n",
+            facts.engine,
+            facts.kind,
+            facts.address,
+            pass_file.display()
         );
-        println!("password    export PGPASSFILE={}", pass_file.display());
-        print!("{lines}");
-        println!("until       Ctrl-C");
+        print(&text)?;
         setup.stop.stopped().await;
         anyhow::Ok(())
     };

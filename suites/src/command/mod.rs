@@ -19,7 +19,7 @@ use harness::{
     run::{Options, Sink, Summary},
     suite::{Data, Plan, Selection, Target},
 };
-use suites::{Backend, Chain, Chosen, Engine, Failure, Setup, Workers, data};
+use suites::{Backend, Chain, Chosen, Engine, Failure, Setup, Workers, data, say};
 use tokio::runtime::Runtime;
 
 use chain::ChainArgs;
@@ -130,7 +130,7 @@ impl SuitesFrom {
 /// Tells which backend was chosen, where it was.
 fn told(Chosen { engines, note }: Chosen) -> Vec<Engine> {
     if let Some(note) = note {
-        eprintln!("rds-tls: {note}");
+        say(note);
     }
     engines
 }

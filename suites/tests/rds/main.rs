@@ -1,5 +1,6 @@
 //! Someone's instance, which the harness neither started nor can configure.
 
+mod counter;
 mod stand_in;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use counter::Counter;
 use libtest_mimic::{Arguments, Completion, Trial};
 use stand_in::{PASSWORD, StandIn};
 
@@ -22,7 +24,7 @@ type Fault = (u16, &'static str, Pairs<'static>);
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn main() -> ExitCode {
-    let tests: [(&str, Test); 5] = [
+    let tests: [(&str, Test); 6] = [
         (
             "runs_pass_and_send_what_the_readme_lists",
             statements_are_listed,
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         ("sslinfo_is_created_where_that_is_allowed", sslinfo),
         ("what_is_wrong_has_a_sentence_of_its_own", sentences),
         ("a_run_ends_at_its_deadline", deadline),
+        ("four_connections_are_open_at_once", four_at_once),
     ];
     let faults = FAULTS.into_iter().map(|(major, fault, cells)| {
         let test = move || planted(major, fault, cells);
@@ -166,6 +169,18 @@ fn sslinfo() -> Result<(), String> {
             .log()
             .contains("CREATE EXTENSION IF NOT EXISTS sslinfo")
     );
+    Ok(())
+}
+
+fn four_at_once() -> Result<(), String> {
+    let mut stand_in = StandIn::start(17, &[])?;
+    let port: u16 = stand_in.variables["RDS_PORT"].parse().unwrap();
+    let counter = Counter::before(([127, 0, 0, 1], port).into());
+    stand_in.set("RDS_PORT", &counter.port.to_string());
+    let run = stand_in.check(&["--jobs", "16"]);
+    assert_eq!(run.code, Some(0), "{}", run.text);
+    assert!(counter.all() > 300, "{}", counter.all());
+    assert_eq!(counter.most(), 4);
     Ok(())
 }
 

@@ -66,7 +66,7 @@ pub fn serve_if_asked(args: impl IntoIterator<Item = OsString>) {
     match served {
         Ok(()) => process::exit(0),
         Err(error) => {
-            eprintln!("worker: {error}");
+            let _ = writeln!(io::stderr(), "worker: {error}");
             process::exit(2);
         }
     }

@@ -12,6 +12,9 @@ use super::{
 
 const CONNECT_TIMEOUT: u64 = 10;
 const DEADLINE: u64 = 1800;
+const CONNECTIONS: usize = 4;
+/// As the smallest instances have for all.
+const MOST_CONNECTIONS: usize = 80;
 /// A day, in seconds.
 const LONGEST: u64 = 86_400;
 
@@ -34,6 +37,8 @@ pub struct Access {
     pub patience: Duration,
     /// How long a run may last.
     pub run: Duration,
+    /// How many connections may stand at once.
+    pub connections: usize,
 }
 
 /// What is wrong with a variable.
@@ -149,6 +154,17 @@ impl Access {
                 .unwrap_or(false),
             patience: seconds("RDS_CONNECT_TIMEOUT", CONNECT_TIMEOUT)?,
             run: seconds("RDS_DEADLINE", DEADLINE)?,
+            connections: variables
+                .parse(
+                    "RDS_CONNECTIONS",
+                    || format!("give a number of connections from 1 to {MOST_CONNECTIONS}"),
+                    |text| {
+                        text.parse()
+                            .ok()
+                            .filter(|n| (1..=MOST_CONNECTIONS).contains(n))
+                    },
+                )?
+                .unwrap_or(CONNECTIONS),
         })
     }
 }
@@ -297,6 +313,7 @@ mod tests {
     #[case("RDS_HOSTADDR", "db.example", "give an IP address")]
     #[case("RDS_ALLOW_DDL", "yes", "give 1 to let sslinfo be created")]
     #[case("RDS_CONNECT_TIMEOUT", "0", "a number of seconds from 1")]
+    #[case("RDS_CONNECTIONS", "0", "from 1 to 80")]
     #[case("RDS_DEADLINE", "99999999999999999999", "a number of seconds from 1")]
     #[case("RDS_PASSWORD_FILE", "/no/such", "are both set: unset one")]
     #[case("RDS_CA_BUNDLE", "", "RDS_CA_BUNDLE is not set, or empty")]

@@ -30,9 +30,6 @@ use crate::{
     suite::{Cell, Trust},
 };
 
-/// The most attempts under way at once, which is the most connections.
-const ATTEMPTS: usize = 4;
-
 /// An instance that was found, to be played against. Files for its trust anchors
 /// are written to `folder`.
 ///
@@ -57,7 +54,7 @@ pub fn rds(
             master: login,
             trust: anchors(&found, folder)?,
             limits: Limits {
-                attempts: Some(ATTEMPTS),
+                connections: Some(found.access.connections),
                 run: Some(found.access.run),
             },
             found: found.lines(),

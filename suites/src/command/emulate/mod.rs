@@ -14,7 +14,7 @@ use harness::{
     engine::Version,
     policy::{Leaf, TlsVersion},
 };
-use suites::{Emulator, Failure, InstanceName, Stop};
+use suites::{Emulator, Failure, InstanceName, Stop, say};
 
 use super::{Where, print, runtime};
 use ways::Ways;
@@ -147,11 +147,11 @@ async fn stop(name: &InstanceName) -> Result<u8, Failure> {
     if Emulator::stop_named(name).await? {
         return Ok(0);
     }
-    eprintln!(
-        "rds-tls: no instance called {name} is up beneath {}; --name names another, and TMPDIR \
-         has to be what it was at its start",
+    say(format!(
+        "no instance called {name} is up beneath {}; --name names another, and TMPDIR has to be \
+         what it was at its start",
         std::env::temp_dir().display()
-    );
+    ));
     Ok(1)
 }
 
