@@ -24,7 +24,7 @@ type Fault = (u16, &'static str, Pairs<'static>);
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn main() -> ExitCode {
-    let tests: [(&str, Test); 6] = [
+    let tests: [(&str, Test); 7] = [
         (
             "runs_pass_and_send_what_the_readme_lists",
             statements_are_listed,
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         ("sslinfo_is_created_where_that_is_allowed", sslinfo),
         ("what_is_wrong_has_a_sentence_of_its_own", sentences),
         ("a_run_ends_at_its_deadline", deadline),
+        ("aurora_is_not_held_to_what_rds_promises", aurora),
         ("four_connections_are_open_at_once", four_at_once),
     ];
     let faults = FAULTS.into_iter().map(|(major, fault, cells)| {
@@ -252,6 +253,24 @@ fn sentences() -> Result<(), String> {
     let sessions = runtime.block_on(all_sessions(&stand_in));
     assert_eq!(sessions.len(), 4);
     tells(&stand_in, &[], 3, "takes no more connections");
+    Ok(())
+}
+
+fn aurora() -> Result<(), String> {
+    let stand_in = StandIn::start(17, &[])?;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let session = all_sessions(&stand_in).await.pop().unwrap();
+        let function =
+            "CREATE FUNCTION aurora_version() RETURNS text LANGUAGE sql AS 'SELECT 1::text'";
+        session.batch_execute(function).await.unwrap();
+    });
+    let run = stand_in.check(&["instance/", "identity/libpq/right"]);
+    assert_eq!(run.code, Some(0), "{}", run.text);
+    assert!(run.text.contains("found: Aurora"), "{}", run.text);
+    let left_out = "it is a promise of RDS for PostgreSQL, and this is Aurora";
+    assert!(run.text.contains(left_out), "{}", run.text);
+    assert!(run.count("pass") > 3, "{}", run.text);
     Ok(())
 }
 

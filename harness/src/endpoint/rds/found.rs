@@ -268,3 +268,32 @@ fn supported(version: &str) -> Result<Version, RdsError> {
         .filter(|version| version.is_supported())
         .ok_or_else(|| RdsError::Version(version.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const OWN: &str = "db.abcdefghijkl.eu-west-1.rds.amazonaws.com";
+
+    #[rstest]
+    #[case::rds(OWN, Plaintext::NoEntry, &["role rds_superuser"], Kind::Rds)]
+    #[case::rds_by_a_name_of_its_own("db.example.com", Plaintext::Admitted, &["role rds_superuser"], Kind::Rds)]
+    #[case::aurora(OWN, Plaintext::NoEntry, &["role rds_superuser", "function aurora_version"], Kind::Aurora)]
+    #[case::proxy_by_its_words("db.example.com", Plaintext::Proxy, &["role rds_superuser"], Kind::RdsProxy)]
+    #[case::proxy_by_its_name(
+        "db.proxy-abcdefghijkl.eu-west-1.rds.amazonaws.com", Plaintext::Admitted,
+        &["role rds_superuser"], Kind::RdsProxy
+    )]
+    #[case::another_server(OWN, Plaintext::Admitted, &["superuser"], Kind::Other)]
+    fn knows_the_kind(
+        #[case] host: &str,
+        #[case] knocked: Plaintext,
+        #[case] rights: &[&str],
+        #[case] expected: Kind,
+    ) {
+        let rights = rights.iter().map(|right| (*right).to_owned()).collect();
+        assert_eq!(kind(host, &knocked, &rights), expected);
+    }
+}
