@@ -36,6 +36,8 @@ pub struct Console<W> {
     told: usize,
     by_driver: BTreeMap<(String, String), Summary>,
     by_claim: BTreeMap<String, Summary>,
+    /// Of each claim, the cells that pass and contradict it.
+    against: BTreeMap<String, usize>,
     skips: BTreeMap<String, usize>,
 }
 
@@ -50,6 +52,7 @@ impl<W: io::Write> Console<W> {
             told: 0,
             by_driver: BTreeMap::new(),
             by_claim: BTreeMap::new(),
+            against: BTreeMap::new(),
             skips: BTreeMap::new(),
         }
     }
@@ -88,6 +91,11 @@ impl<W: io::Write> Console<W> {
             .entry(cell.claim.clone())
             .or_default()
             .count(result);
+        if result.verdict == Verdict::Pass {
+            for claim in &cell.against {
+                *self.against.entry(claim.clone()).or_default() += 1;
+            }
+        }
         match &result.verdict {
             Verdict::Skipped(why) => *self.skips.entry(why.clone()).or_default() += 1,
             Verdict::Fail(_) | Verdict::Broken(_) => {
@@ -113,6 +121,11 @@ impl<W: io::Write> Console<W> {
         }
         let tables = format!("\n{}\n\n{}\n", self.driver_table(), self.claim_table());
         self.line(&tables);
+        for (claim, count) in std::mem::take(&mut self.against) {
+            self.line(&format!(
+                "{count} pass and contradict {claim}, as `rds-tls claims` tells"
+            ));
+        }
         for (why, count) in std::mem::take(&mut self.skips) {
             self.line(&format!("{count} skipped: {why}"));
         }

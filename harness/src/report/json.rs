@@ -60,6 +60,8 @@ pub struct JsonCell {
     pub id: String,
     /// The claim that it speaks for.
     pub claim: String,
+    /// Claims that its passing contradicts.
+    pub against: Vec<String>,
     /// The driver's id.
     pub driver: String,
     /// The sslmode word, or `unset`.
@@ -138,6 +140,7 @@ fn cell(result: &CellResult) -> JsonCell {
     JsonCell {
         id: cell.id.clone(),
         claim: cell.claim.clone(),
+        against: cell.against.clone(),
         driver: cell.case.driver.id.clone(),
         sslmode: cell.case.sslmode().to_owned(),
         policy: policy(&cell.case.policy()),

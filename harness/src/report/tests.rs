@@ -44,6 +44,11 @@ fn results() -> Vec<CellResult> {
     let mut results = vec![
         result(cell("encrypted", ""), encrypted(), tls("TLSv1.3", AES)),
         result(
+            cell("contrary", ""),
+            session(Some(false), None),
+            startup(None),
+        ),
+        result(
             cell("refused", ""),
             session(Some(false), None),
             startup(None),
