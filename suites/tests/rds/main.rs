@@ -72,7 +72,13 @@ const FAULTS: [Fault; 9] = [
 ];
 
 fn planted(major: u16, fault: &str, expected: Pairs) -> Result<(), String> {
-    let run = StandIn::start(major, &["--plant", fault])?.check(&[]);
+    let stand_in = StandIn::start(major, &["--plant", fault])?;
+    let claims: BTreeSet<_> = expected.iter().map(|(_, claim)| *claim).collect();
+    let found = stand_in.claims();
+    let unrecorded: BTreeSet<_> = found.unrecorded().into_iter().collect();
+    assert_eq!(unrecorded, claims, "{}", found.text);
+    assert_eq!((found.count("broken"), found.code), (0, Some(1)));
+    let run = stand_in.check(&[]);
     let expected: Vec<_> = (expected.iter())
         .map(|(about, claim)| (format!("instance/libpq/{about}@rds"), (*claim).to_owned()))
         .collect();

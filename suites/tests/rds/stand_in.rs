@@ -66,14 +66,23 @@ impl StandIn {
         fs::read_to_string(self.folder().join("server.log")).unwrap()
     }
 
-    /// Plays it by the command; its exit code and all that it wrote.
+    /// Plays it; the exit code, and all that was written.
     pub fn check(&self, arguments: &[&str]) -> Run {
+        self.run(&[&["check", "--verbose"], arguments].concat())
+    }
+
+    /// What is found of the claims.
+    pub fn claims(&self) -> Run {
+        self.run(&["claims"])
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
         let began = Instant::now();
         let json = self.temp.path().join("run.json");
         let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
-            .args(["check", "--backend", "rds", "--verbose", "--json"])
-            .arg(&json)
             .args(arguments)
+            .args(["--backend", "rds", "--json"])
+            .arg(&json)
             .envs(&self.variables)
             .output()
             .unwrap();
@@ -118,6 +127,14 @@ impl Run {
 
     pub fn count(&self, verdict: &str) -> u64 {
         self.json["summary"][verdict].as_u64().unwrap()
+    }
+
+    /// The claims that something was found against which no record covers.
+    pub fn unrecorded(&self) -> Vec<&str> {
+        (self.json["claims"].as_array().unwrap().iter())
+            .filter(|claim| !claim["unrecorded"].is_null())
+            .map(|claim| claim["id"].as_str().unwrap())
+            .collect()
     }
 
     /// The cells of a verdict, each with its claim.
