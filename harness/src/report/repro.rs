@@ -68,9 +68,8 @@ fn connects(case: &Case) -> String {
     let file = |name: &str, trust: Option<Trust>| {
         trust.map(|trust| format!("{name} {}", placeholder(trust)))
     };
-    let configuration = settings.configuration.as_ref().map(AsRef::as_ref);
-    let does = (case.driver.configurations.iter())
-        .find(|known| Some(&known.id) == configuration)
+    let does = case
+        .configuration()
         .map(|known| format!("set up as {} ({})", known.id, known.does));
     let user = match settings.user.unwrap_or_default() {
         Who::Master => None,

@@ -96,6 +96,23 @@ impl std::fmt::Display for Kind {
     }
 }
 
+/// A role that the master user must be in to be told something; on someone's
+/// instance, `RDS_USER` may be in none.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// `pg_monitor`, which sees the settings that are for superusers.
+    PgMonitor,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PgMonitor => "pg_monitor",
+        })
+    }
+}
+
 macro_rules! settings {
     ($($(#[$doc:meta])* $field:ident: $kind:ty,)*) => {
         /// What an axis value sets: of the server policy, of the attempt, or of
@@ -169,6 +186,8 @@ settings! {
     given: Given,
     /// Endpoint: the only kind that makes the promise.
     kind: Kind,
+    /// Endpoint: a role that the user must be in.
+    member_of: Role,
 }
 
 impl Settings {

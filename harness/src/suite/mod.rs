@@ -18,7 +18,7 @@ mod target;
 mod vocabulary;
 
 pub use answer::{AnswerError, ExpectedAnswer};
-pub use axes::{Dial, Given, Kind, Settings, Trust, Who};
+pub use axes::{Dial, Given, Kind, Role, Settings, Trust, Who};
 pub use claims::{Claim, Claims, Reading, Stale, Unmeasured};
 pub use file::Suite;
 pub use known::Known;

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Claims, DataError, ExpectedAnswer, Known, OwnChain, Profile, Said, Settings, SourceFile, Suite,
-    Target, UnknownWord, coverage,
+    Claims, Configuration, DataError, ExpectedAnswer, Known, OwnChain, Profile, Said, Settings,
+    SourceFile, Suite, Target, UnknownWord, coverage,
     file::Table,
     row::{Expects, Row},
 };
@@ -337,6 +337,13 @@ impl Case {
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.settings.policy()
+    }
+
+    /// The driver's configuration, where the case names one.
+    #[must_use]
+    pub fn configuration(&self) -> Option<&Configuration> {
+        let id = self.settings.configuration.as_ref()?.as_ref();
+        (self.driver.configurations.iter()).find(|known| known.id == *id)
     }
 
     /// The statement to ask over the session, where there is one.

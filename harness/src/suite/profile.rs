@@ -45,6 +45,9 @@ pub struct Configuration {
     pub does: String,
     /// Where users have it from.
     pub source: String,
+    /// Whether it holds the client to some TLS versions.
+    #[serde(default)]
+    pub pins_tls: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -24,7 +24,7 @@ type Fault = (u16, &'static str, Pairs<'static>);
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn main() -> ExitCode {
-    let tests: [(&str, Test); 7] = [
+    let tests: [(&str, Test); 8] = [
         (
             "runs_pass_and_send_what_the_readme_lists",
             statements_are_listed,
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         ("what_is_wrong_has_a_sentence_of_its_own", sentences),
         ("a_run_ends_at_its_deadline", deadline),
         ("aurora_is_not_held_to_what_rds_promises", aurora),
+        ("who_is_no_master_user_is_told_less", application),
         ("four_connections_are_open_at_once", four_at_once),
     ];
     let faults = FAULTS.into_iter().map(|(major, fault, cells)| {
@@ -259,6 +260,22 @@ fn sentences() -> Result<(), String> {
     let sessions = runtime.block_on(all_sessions(&stand_in));
     assert_eq!(sessions.len(), 4);
     tells(&stand_in, &[], 3, "takes no more connections");
+    Ok(())
+}
+
+fn application() -> Result<(), String> {
+    let stand_in = StandIn::start(17, &["--user", "app"])?;
+    let run = stand_in.check(&[]);
+    assert_eq!(run.code, Some(0), "{}", run.text);
+    let left_out = "it needs a member of pg_monitor, and RDS_USER is none";
+    assert!(run.text.contains(left_out), "{}", run.text);
+    let found = stand_in.claims();
+    assert_eq!(
+        (found.unrecorded(), found.code),
+        (vec![], Some(0)),
+        "{}",
+        found.text
+    );
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::{Found, found::Certificate, wire::Tls};
 use crate::{
     engine::RESERVED_DATABASE,
     policy::{Admits, Defaults, Leaf, Policy, TlsVersion},
-    suite::{Cell, Expectation, Given, Kind, Said, Settings, Trust, Who},
+    suite::{Cell, Expectation, Given, Kind, Role, Said, Settings, Trust, Who},
 };
 
 /// The functions of sslinfo (sslinfo--1.2.sql).
@@ -56,6 +56,10 @@ impl Found {
     fn lacks_role(&self, settings: &Settings) -> Option<String> {
         if settings.user == Some(Who::Stranger) || settings.admits == Some(Admits::Master) {
             return Some("it needs a role that has no line in pg_hba.conf".to_owned());
+        }
+        let member = |role: Role| self.rights.contains(&format!("member {role}"));
+        if let Some(role) = settings.member_of.filter(|role| !member(*role)) {
+            return Some(format!("it needs a member of {role}, and RDS_USER is none"));
         }
         let amazons = matches!(self.kind, Kind::Rds | Kind::Aurora);
         let reserved = settings.database.as_deref() == Some(RESERVED_DATABASE);
@@ -191,10 +195,11 @@ impl Found {
         let tls_max = settings.tls_max.unwrap_or(defaults.tls_max);
         let tls_min = settings.tls_min.unwrap_or(defaults.tls_min);
         let by_max = cell.engine_bound && shakes_hands && max != tls_max;
-        let pinned = settings
-            .options
-            .keys()
-            .any(|name| name.ends_with("_protocol_version"));
+        let pinned = (settings.options.keys()).any(|name| name.ends_with("_protocol_version"))
+            || cell
+                .case
+                .configuration()
+                .is_some_and(|known| known.pins_tls);
         let by_limits = pinned && (min, max) != (tls_min, tls_max);
         (by_max || by_limits).then(|| {
             format!(
