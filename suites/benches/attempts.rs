@@ -3,6 +3,7 @@
 //! the file that `RDS_TLS_BENCH_JSON` names.
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     process::Command,
     time::{Duration, Instant},
@@ -123,34 +124,52 @@ async fn container(setup: &Setup, data: &Data) -> anyhow::Result<Vec<Figure>> {
     let embedded = Backend::Embedded.engine(Some(version)).await?;
     let cells = Plan::new(data, &[version], &Selection::default())?.cells;
     let mut figures = Vec::new();
-    let mut rates = Vec::new();
-    for (kind, engine) in [("container", container), ("embedded", embedded)] {
-        let started = Instant::now();
-        let mut endpoint = setup.endpoint(&engine).await?;
-        if kind == "container" {
-            figures.push(figure("container.start", millis(started.elapsed()), "ms"));
-            let switch = switch(&mut *endpoint).await?;
-            figures.push(figure("container.switch_median", switch, "ms"));
+    let mut rates = BTreeMap::new();
+    // The first round makes the keys, which the second has from it.
+    for _ in 0..2 {
+        for (kind, engine) in [("container", &container), ("embedded", &embedded)] {
+            let started = Instant::now();
+            let mut endpoint = setup.endpoint(engine).await?;
+            let start = millis(started.elapsed());
+            let rate = all_cells(setup, &mut *endpoint, &cells).await?;
+            rates.insert(kind, rate);
+            if kind == "container" {
+                let switch = switch(&mut *endpoint).await?;
+                figures = vec![
+                    figure("container.start", start, "ms"),
+                    figure("container.switch_median", switch, "ms"),
+                ];
+            }
+            endpoint.shutdown().await?;
         }
-        let started = Instant::now();
-        let mut clock = Clock::default();
-        let mut summary = Summary::default();
-        let run = (setup.runner).run(&mut *endpoint, &cells, &mut clock, &mut summary);
-        run.await;
-        let rate = num(cells.len()) / started.elapsed().as_secs_f64();
-        if let Some(failed) = clock.failed {
-            return Err(anyhow!("a cell did not pass ({kind}): {failed}"));
-        }
-        figures.push(figure(&format!("{kind}.all_cells"), rate, "cells/s"));
-        rates.push(rate);
-        endpoint.shutdown().await?;
     }
-    figures.push(figure(
-        "container.vs_embedded",
-        rates[0] / rates[1],
-        "ratio",
-    ));
+    let (container, embedded) = (rates["container"], rates["embedded"]);
+    figures.push(figure("container.all_cells", container, "cells/s"));
+    figures.push(figure("embedded.all_cells", embedded, "cells/s"));
+    let ratio = container / embedded;
+    figures.push(figure("container.vs_embedded", ratio, "ratio"));
     Ok(figures)
+}
+
+/// Cells a second, those left out that can't be played here.
+async fn all_cells(
+    setup: &Setup,
+    endpoint: &mut dyn Endpoint,
+    cells: &[Cell],
+) -> anyhow::Result<f64> {
+    let started = Instant::now();
+    let mut clock = Clock::default();
+    let mut summary = Summary::default();
+    let run = (setup.runner).run(endpoint, cells, &mut clock, &mut summary);
+    run.await;
+    let played = summary.cells - summary.skipped;
+    match clock.failed {
+        Some(failed) => Err(anyhow!(
+            "a cell did not pass ({}): {failed}",
+            endpoint.facts().kind
+        )),
+        None => Ok(num(played) / started.elapsed().as_secs_f64()),
+    }
 }
 
 fn figure(name: &str, value: f64, unit: &'static str) -> Figure {
@@ -242,7 +261,9 @@ impl Sink for Clock {
                     self.took = applied.elapsed();
                 }
             }
-            Event::CellJudged(result) if result.verdict != Verdict::Pass => {
+            Event::CellJudged(result)
+                if !matches!(result.verdict, Verdict::Pass | Verdict::Skipped(_)) =>
+            {
                 self.failed = Some(format!("{:?}", result.verdict));
             }
             _ => {}

@@ -185,6 +185,18 @@ fn a_backend_is_named_in_the_environment_too() {
     "id = \"RDS-TLS-06\"\nnot_measured = \"not yet\"",
     "claim RDS-TLS-06 has cases: take out what says that it isn't measured"
 )]
+#[case::nothing_looks_beside(
+    "claims.toml",
+    "[[beside]]\nid = \"PG-VERSIONS\"",
+    "[[beside]]\nid = \"PG-IDLE\"\nsays = \"s\"\nwhy = \"w\"\n[[beside]]\nid = \"PG-VERSIONS\"",
+    "no case looks at PG-IDLE: take it out"
+)]
+#[case::skipped_is_not_measured(
+    "cases/settings.toml",
+    "encrypted  sslrequest S hello tls  answers listing-10  until 10  against RDS-TLS-17",
+    "skip: not now  until 10",
+    "claim RDS-TLS-17 has no case on PostgreSQL 10"
+)]
 #[case::engines_of_a_claim(
     "claims.toml",
     "engines = \"16+\"",
