@@ -3,6 +3,7 @@
 
 mod guard;
 mod leftovers;
+mod program;
 mod running;
 mod tree;
 
@@ -41,7 +42,7 @@ fn a_signal_ends_claims_with_what_could_not_be_found_out(
     #[case] code: i32,
 ) {
     let temp = temp();
-    let claims = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+    let claims = program::rds_tls()
         .args(["claims", "--backend", "embedded", "03"])
         .env("TMPDIR", temp.path())
         .stdout(Stdio::piped())
@@ -84,7 +85,7 @@ fn a_server_that_dies_in_the_middle_breaks_the_rest() {
 }
 
 fn command(temp: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rds-tls"));
+    let mut command = program::rds_tls();
     command
         .args(["check", "--backend", "embedded"])
         .env("TMPDIR", temp.path());

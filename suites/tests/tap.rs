@@ -1,6 +1,7 @@
 //! `rds-tls tap` between real drivers and a real server.
 
 mod guard;
+mod program;
 
 use std::{
     collections::BTreeMap,
@@ -77,7 +78,7 @@ impl Tapping {
 }
 
 fn command(upstream: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rds-tls"));
+    let mut command = program::rds_tls();
     command.args(["tap", "--upstream", upstream]);
     command
 }

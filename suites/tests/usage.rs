@@ -1,20 +1,15 @@
 //! What is wrong with options and suite files is told with the way out, and
 //! exit code 2.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+mod program;
+
+use std::{fs, path::Path, process::Output};
 
 use rstest::rstest;
 use tempfile::TempDir;
 
 fn rds_tls(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rds-tls"))
-        .args(arguments)
-        .output()
-        .unwrap()
+    program::rds_tls().args(arguments).output().unwrap()
 }
 
 #[rstest]
@@ -56,7 +51,7 @@ fn without_a_daemon_a_container_cannot_be_had_and_auto_says_so(
     #[case] says: &str,
 ) {
     let run = |backend| {
-        let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+        let output = program::rds_tls()
             .args(["check", "--backend", backend])
             .arg("connection-string/libpq/uri/disable")
             .envs(environment.iter().copied())
@@ -77,7 +72,7 @@ fn without_a_daemon_a_container_cannot_be_had_and_auto_says_so(
 
 #[test]
 fn a_backend_is_named_in_the_environment_too() {
-    let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+    let output = program::rds_tls()
         .arg("check")
         .env("RDS_TLS_BACKEND", "dokcer")
         .output()

@@ -3,6 +3,8 @@
 
 #[path = "../guard/mod.rs"]
 mod guard;
+#[path = "../program/mod.rs"]
+mod program;
 mod staging;
 #[path = "../tree/mod.rs"]
 mod tree;
@@ -412,7 +414,7 @@ fn options() -> Vec<&'static str> {
 }
 
 fn rds_tls(folder: &TempDir, command: &str) -> Command {
-    let mut rds_tls = Command::new(env!("CARGO_BIN_EXE_rds-tls"));
+    let mut rds_tls = program::rds_tls();
     rds_tls
         .arg(command)
         .current_dir(folder.path())

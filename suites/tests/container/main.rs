@@ -8,6 +8,8 @@ mod death;
 mod guard;
 #[path = "../leftovers/mod.rs"]
 mod leftovers;
+#[path = "../program/mod.rs"]
+mod program;
 mod relay;
 #[path = "../running/mod.rs"]
 mod running;
@@ -136,7 +138,7 @@ fn port_in_use() {
     let temp = temp();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+    let output = program::rds_tls()
         .args(["emulate", "--backend", "container", "--port", &port])
         .env("TMPDIR", temp.path())
         .output()
@@ -151,7 +153,7 @@ fn port_in_use() {
 fn detached() {
     let temp = temp();
     let emulate = |option: &str| {
-        Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+        program::rds_tls()
             .args(["emulate", option])
             .env("RDS_TLS_BACKEND", "container")
             .env("TMPDIR", temp.path())
@@ -192,7 +194,7 @@ fn instance(temp: &Path) -> Pid {
 }
 
 fn command(temp: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rds-tls"));
+    let mut command = program::rds_tls();
     command
         .args(["check", "--backend", "container"])
         .env("TMPDIR", temp.path());

@@ -93,7 +93,7 @@ fn text_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 
 /// The command, with a folder for temporary files.
 pub fn emulate(temp: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rds-tls"));
+    let mut command = crate::program::rds_tls();
     command
         .arg("emulate")
         .env("TMPDIR", temp)

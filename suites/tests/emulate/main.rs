@@ -10,6 +10,8 @@ mod emulated;
 mod guard;
 #[path = "../leftovers/mod.rs"]
 mod leftovers;
+#[path = "../program/mod.rs"]
+mod program;
 mod psql;
 mod stages;
 mod tokio_postgres;

@@ -1,6 +1,8 @@
 //! Someone's instance, which the harness neither started nor can configure.
 
 mod counter;
+#[path = "../program/mod.rs"]
+mod program;
 mod stand_in;
 
 use std::{
@@ -148,7 +150,7 @@ fn cargo_test() -> Result<(), String> {
         })
         .max_by_key(|entry| entry.metadata().and_then(|file| file.modified()).ok());
     let program = newest.ok_or("the test program `conformance` was not built")?;
-    let output = Command::new(program.path())
+    let output = program::without_an_instance(Command::new(program.path()))
         .args(["instance/", "--test-threads", "1"])
         .envs(&stand_in.variables)
         .env("RDS_TLS_BACKEND", "embedded")
@@ -327,7 +329,7 @@ fn tells(stand_in: &StandIn, changes: Pairs, code: i32, says: &str) {
         variables.insert((*name).to_owned(), (*value).to_owned());
     }
     let before = std::time::Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+    let output = program::rds_tls()
         .args(["check", "--backend", "rds"])
         .envs(&variables)
         .output()

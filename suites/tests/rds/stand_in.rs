@@ -79,7 +79,7 @@ impl StandIn {
     fn run(&self, arguments: &[&str]) -> Run {
         let began = Instant::now();
         let json = self.temp.path().join("run.json");
-        let output = Command::new(env!("CARGO_BIN_EXE_rds-tls"))
+        let output = crate::program::rds_tls()
             .args(arguments)
             .args(["--backend", "rds", "--json"])
             .arg(&json)
