@@ -62,8 +62,9 @@ impl Home {
             ("SSL_CERT_FILE", ssl_cert_file.into()),
             ("SSL_CERT_DIR", no_root_dir.into()),
         ];
-        if let Some(path) = env::var_os("PATH") {
-            variables.push(("PATH", path));
+        // Where programs are.
+        for name in ["PATH", "RDS_TLS_PSQL"] {
+            variables.extend(env::var_os(name).map(|value| (name, value)));
         }
         Ok(Self { folder, variables })
     }
