@@ -1,7 +1,7 @@
 //! The psql programs of this machine.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -32,18 +32,13 @@ impl Psql {
     }
 }
 
-/// The newest program of each major version, newest first: of the folders that
-/// `RDS_TLS_PSQL` names, as `PATH` does; of a version's own folder; of `PATH`, where
-/// it may be a script that chooses.
+/// The newest program of each major version, newest first. Those of a version's
+/// own folder come before those of `PATH`, which may be a script that chooses.
 pub fn all() -> Vec<Psql> {
-    let named = env::var_os("RDS_TLS_PSQL").unwrap_or_default();
-    let named = env::split_paths(&named)
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .map(|folder| folder.join("psql"));
     let folders = fs::read_dir(VERSIONS).into_iter().flatten().flatten();
     let own = folders.map(|folder| folder.path().join("bin/psql"));
     let on_path = which::which_all("psql").into_iter().flatten();
-    let mut programs: Vec<_> = (named.chain(own))
+    let mut programs: Vec<_> = own
         .filter(|path| Path::is_file(path))
         .chain(on_path)
         .filter_map(Psql::at)

@@ -62,12 +62,19 @@ impl Home {
             ("SSL_CERT_FILE", ssl_cert_file.into()),
             ("SSL_CERT_DIR", no_root_dir.into()),
         ];
-        // Where programs are.
-        for name in ["PATH", "RDS_TLS_PSQL"] {
-            variables.extend(env::var_os(name).map(|value| (name, value)));
-        }
+        variables.extend(path().map(|path| ("PATH", path)));
         Ok(Self { folder, variables })
     }
+}
+
+/// Where programs are: behind `PATH`, the folders that a person names for psql.
+fn path() -> Option<OsString> {
+    let path = env::var_os("PATH")?;
+    let Some(named) = env::var_os("RDS_TLS_PSQL") else {
+        return Some(path);
+    };
+    let folders = env::split_paths(&path).chain(env::split_paths(&named));
+    env::join_paths(folders.filter(|folder| !folder.as_os_str().is_empty())).ok()
 }
 
 /// Why surroundings could not be made.
