@@ -26,7 +26,7 @@ type Fault = (u16, &'static str, Pairs<'static>);
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn main() -> ExitCode {
-    let tests: [(&str, Test); 8] = [
+    let tests: [(&str, Test); 9] = [
         (
             "runs_pass_and_send_what_the_readme_lists",
             statements_are_listed,
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         ("a_run_ends_at_its_deadline", deadline),
         ("aurora_is_not_held_to_what_rds_promises", aurora),
         ("who_is_no_master_user_is_told_less", application),
+        ("force_ssl_is_seen_where_it_is_not_shown", hidden),
         ("four_connections_are_open_at_once", four_at_once),
     ];
     let faults = FAULTS.into_iter().map(|(major, fault, cells)| {
@@ -278,6 +279,25 @@ fn application() -> Result<(), String> {
         "{}",
         found.text
     );
+    Ok(())
+}
+
+fn hidden() -> Result<(), String> {
+    let stand_in = StandIn::start(17, &["--force-ssl", "hidden"])?;
+    let run = stand_in.check(&[]);
+    assert_eq!(run.code, Some(0), "{}", run.text);
+    let left_out = "the instance has no setting rds.force_ssl to show";
+    assert!(run.text.contains(left_out), "{}", run.text);
+    let found = stand_in.claims();
+    assert_eq!(
+        (found.unrecorded(), found.code),
+        (vec![], Some(0)),
+        "{}",
+        found.text
+    );
+    let claims = found.json["claims"].as_array().unwrap();
+    let seen = claims.iter().find(|claim| claim["id"] == "RDS-TLS-08");
+    assert_eq!(seen.unwrap()["verdict"], "holds");
     Ok(())
 }
 

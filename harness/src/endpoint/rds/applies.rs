@@ -79,6 +79,14 @@ impl Found {
         if !["SELECT", "SHOW"].contains(&verb.to_ascii_uppercase().as_str()) {
             return Some(format!("{verb} may write, and nothing is written here"));
         }
+        // RDS has versions that know force_ssl by its lines in pg_hba.conf alone.
+        let shown = question.split_whitespace().nth(1).unwrap_or_default();
+        if verb.eq_ignore_ascii_case("SHOW")
+            && shown.starts_with("rds.")
+            && !self.settings.contains_key(shown)
+        {
+            return Some(format!("the instance has no setting {shown} to show"));
+        }
         let calls = |function: &&str| question.contains(&format!("{function}("));
         (SSLINFO.iter().any(calls))
             .then(|| self.no_sslinfo.clone())
