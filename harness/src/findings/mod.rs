@@ -147,6 +147,7 @@ fn because(
             .filter(move |(_, tells)| *tells == wanted)
             .filter_map(|(evidence, _)| evidence.reason())
     };
+    let leaves = (claim.leaves.iter()).map(|what| format!("not measured of it: {what}"));
     match verdict {
         ClaimVerdict::NotMeasured => match &claim.unmeasured {
             Some(Unmeasured::Untestable(why)) => {
@@ -159,9 +160,13 @@ fn because(
         ClaimVerdict::HoldsWhere | ClaimVerdict::DoesNotHold => {
             let record = (claim.stale_on(engine))
                 .map(|stale| format!("{} {} ({})", stale.reads, stale.reason, stale.link));
-            distinct(record.into_iter().chain(of_cells(Tells::NotKept)))
+            distinct(
+                (record.into_iter())
+                    .chain(of_cells(Tells::NotKept))
+                    .chain(leaves),
+            )
         }
-        ClaimVerdict::Holds => distinct(of_cells(Tells::Nothing)),
+        ClaimVerdict::Holds => distinct(leaves.chain(of_cells(Tells::Nothing))),
         ClaimVerdict::Broken => distinct(of_cells(Tells::Unknown)),
     }
 }

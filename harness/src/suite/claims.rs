@@ -21,6 +21,8 @@ pub struct Claim {
     pub readings: Vec<Reading>,
     /// Why no case measures it, where none does.
     pub unmeasured: Option<Unmeasured>,
+    /// What of it its cells leave unmeasured.
+    pub leaves: Option<String>,
     /// Where it is recorded not to hold.
     pub stale: Vec<Stale>,
     /// Why cells look at it although the RDS document doesn't say it, where it
@@ -175,6 +177,7 @@ struct Entry {
     says: String,
     #[serde(default)]
     readings: Vec<ReadingEntry>,
+    leaves: Option<String>,
     untestable: Option<String>,
     not_measured: Option<String>,
     #[serde(default)]
@@ -233,6 +236,7 @@ impl Entry {
             says: self.says,
             readings,
             unmeasured,
+            leaves: self.leaves,
             stale: Vec::new(),
             beside: None,
             line,
@@ -255,6 +259,7 @@ impl BesideEntry {
             says: self.says,
             readings: Vec::new(),
             unmeasured: None,
+            leaves: None,
             stale: Vec::new(),
             beside: Some(self.why),
         }

@@ -40,6 +40,11 @@ pub fn claims_text(findings: &[Finding], summary: &Summary) -> String {
         let engines = engines.join(", ");
         lines.push(format!("{} (PostgreSQL {engines})", why.concat()));
     }
+    let left = |found: &&Finding| simply_holds(found) && found.claim.leaves.is_some();
+    for (what, engines) in alike(findings.iter().filter(left), left_unmeasured) {
+        let engines = engines.join(", ");
+        lines.push(format!("{} (PostgreSQL {engines})", what.concat()));
+    }
     lines.push(closing(findings, summary));
     lines.join("\n")
 }
@@ -127,6 +132,12 @@ fn alike<'a>(
         }
     }
     groups
+}
+
+fn left_unmeasured(found: &Finding) -> Vec<String> {
+    let (id, what) = (&found.claim.id, found.claim.leaves.iter());
+    what.map(|what| format!("not measured of {id}: {what}"))
+        .collect()
 }
 
 fn not_measured(found: &Finding) -> Vec<String> {
