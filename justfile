@@ -6,6 +6,10 @@ default:
 check *ARGS:
     ci/setup cargo run --bin rds-tls -- check {{ARGS}}
 
+# Tell which statements of the RDS document hold: `just claims --engine all`.
+claims *ARGS:
+    ci/setup cargo run --bin rds-tls -- claims {{ARGS}}
+
 # Build container images from Debian's packages, where no registry is reached.
 images *VERSIONS:
     ci/docker ci/offline-image {{VERSIONS}}
