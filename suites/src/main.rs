@@ -21,7 +21,9 @@ enum Command {
     /// Plays the suites; ends with 0 conforms, 1 does not, 2 usage, 3 could not
     /// find out
     Check(command::check::Args),
-    /// Tells which promises of the RDS document hold, engine by engine
+    /// Tells which promises of the RDS document hold, engine by engine; ends with
+    /// 0 all hold or are recorded not to, 1 something isn't, 2 usage, 3 could not
+    /// find out
     Claims(command::claims::Args),
     /// Keeps an emulated RDS instance up until Ctrl-C or --stop, and prints how
     /// to connect

@@ -101,8 +101,8 @@ async fn bygone<'a>(place: &Where, claims: &[&'a Claim]) -> (Vec<Ask<'a>>, Vec<F
         .filter(|claim| claim.unmeasured.is_none())
     {
         for [last, first] in claim.bygone() {
-            let engine = match place.engine(Some(last)).await {
-                Err(_) if first != last => place.engine(Some(first)).await,
+            let engine = match place.one_more(last).await {
+                Err(_) if first != last => place.one_more(first).await,
                 engine => engine,
             };
             match engine {

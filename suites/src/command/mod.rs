@@ -51,6 +51,11 @@ impl Where {
             .ok_or_else(|| Failure::CouldNot(anyhow!("no engine was found")))
     }
 
+    /// The same, without a word on where: it is one more beside others.
+    async fn one_more(&self, request: Version) -> Result<Engine, Failure> {
+        self.backend.engine(Some(request)).await
+    }
+
     /// Finds the engines, and the instance that the environment names.
     async fn everything(&self, requests: &[Version]) -> Result<Vec<Engine>, Failure> {
         Ok(told(self.backend.everything(requests).await?))
