@@ -179,6 +179,10 @@ impl Setup {
             .filter(|cell| cell.target == engine.target())
             .cloned()
             .collect();
+        // Nobody needs a server that nothing is played on.
+        if cells.is_empty() {
+            return summary;
+        }
         let unplayed = if self.stop.exit_code().is_some() {
             run::interrupted(&cells)
         } else {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::anyhow;
 use harness::{
+    engine::Version,
     findings::{self, Finding, Played},
     report::{Gather, JsonClaims, claims_text},
     run::{Options, Summary},
@@ -46,7 +47,13 @@ struct Ask<'a> {
 async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
     let claims = selected(data, &args.filters).map_err(Failure::Usage)?;
     let mut outputs = args.json.open()?;
-    let engines = args.place.everything(&args.engines.versions()).await?;
+    let asked = args.engines.versions();
+    let made_for = |engine: &Version| claims.iter().any(|c| c.speaks_of_major(engine.major));
+    let versions: Vec<_> = asked.iter().copied().filter(made_for).collect();
+    if versions.is_empty() && !asked.is_empty() {
+        return Err(made_for_none());
+    }
+    let engines = args.place.everything(&versions).await?;
     let asked = engines.into_iter().map(|engine| Ask {
         engine,
         claims: claims.clone(),
@@ -75,10 +82,7 @@ async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
         findings.extend(found);
     }
     if findings.is_empty() {
-        return Err(Failure::Usage(anyhow!(
-            "none of these claims is made for the engines that were chosen; \
-             `--engine all` has all"
-        )));
+        return Err(made_for_none());
     }
     let place = |found: &Finding| claims.iter().position(|claim| claim.id == found.claim.id);
     findings.sort_by_key(place);
@@ -89,6 +93,12 @@ async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
         (claims.write(json)).map_err(|error| args.json.not_written(error))?;
     }
     Ok(interrupted.unwrap_or(findings::exit_code(&findings)))
+}
+
+fn made_for_none() -> Failure {
+    Failure::Usage(anyhow!(
+        "none of these claims is made for the engines that were chosen; `--engine all` has all"
+    ))
 }
 
 /// The old servers that claims are made for which aren't made for the newest of
