@@ -10,64 +10,134 @@ use crate::{
 /// A cipher suite of TLS 1.3.
 pub const AES: &str = "TLS_AES_256_GCM_SHA384";
 
-/// A claim, `C`.
-pub const CLAIMS: &str = "[[claim]]\nid = \"C\"\nparagraph = \"p\"\nsays = \"s\"\n";
+/// A claim, `C`, that the cell `contrary` contradicts.
+pub const CLAIMS: &str = r#"
+[[claim]]
+id = "C"
+paragraph = "p"
+says = "s"
+kept_by = ["t cell=!contrary,odd"]
+broken_by = ["t cell=contrary"]
+[[claim.differs]]
+cells = ["t cell=odd"]
+actual = "d encrypts."
+reason = "It may."
+link = "there"
+"#;
 /// A driver, `d`.
 pub const DRIVER: &str = r#"
 [driver]
 id = "d"
 name = "D"
-default = "prefer"
+default = "plaintext"
+verifier = "v"
+refusals = ["server"]
 sources = []
-[modes]
 [[configuration]]
 id = "default"
 does = "nothing"
 source = "here"
-[[refusal]]
-is = "authorise hba"
-message = "no pg_hba.conf entry"
-source = "auth.c"
+[connects]
+tries = """
+sslmode         -> tries      goes on after
+disable,prefer  -> plaintext  -
+require         -> tls        -
+"""
+verifies = """
+sslmode  -> verifies  anchors
+require  -> nothing   none
+"""
 "#;
-const SUITE: &str = r#"
+/// A suite, `t`.
+pub const SUITE: &str = r#"
 [suite]
 id = "t"
 title = "a test"
-claim = "C"
 source = "here"
 [axes.cell]
-encrypted = {}
-plaintext = {}
-refused = {}
-worded = {}
-tls13 = {}
-contrary = {}
-aes = {}
-asked = { ask = "q" }
-named = {}
-skipped = {}
-[texts]
-text = 'no pg_hba.conf entry for host "{client}", user "{user}", database "{database}", no encryption'
+encrypted = { sslmode = "require" }
+plaintext = { sslmode = "disable", force_ssl = false }
+refused = { sslmode = "disable", force_ssl = true }
+contrary = { sslmode = "disable", force_ssl = false }
+aes = { sslmode = "require" }
+asked = { sslmode = "disable", force_ssl = false, ask = "q" }
+named = { sslmode = "require" }
+odd = { sslmode = "require" }
+skipped = { sslmode = "require" }
+[axes.version]
+tls13 = { sslmode = "require" }
+other = { sslmode = "require" }
 [questions]
 q = "SELECT 1 AS one"
 [answers]
 one = "one\n1"
-[[table]]
-drivers = ["d"]
-rows = '''
-cell       -> outcome                      wire
-encrypted  -> encrypted                    sslrequest S hello tls
-plaintext  -> plaintext                    startup
-refused    -> refused authorise hba 28000  startup error:28000
-worded     -> refused authorise hba 28000  startup error:28000  says text
-tls13      -> encrypted                    sslrequest S hello tls  negotiates TLSv1.3
-aes        -> encrypted                    sslrequest S hello tls  cipher TLS_AES_256_GCM_SHA384
-asked      -> plaintext                    startup  answers one
-contrary   -> plaintext                    startup  against C
-named      -> encrypted                    sslrequest S hello tls  common-name endpoint
-skipped    -> skip: for a reason
-'''
+[[play]]
+axes = ["cell"]
+sees = """
+cell                                      -> sees
+encrypted,plaintext,refused,contrary,odd  -> -
+aes                                   -> cipher TLS_AES_256_GCM_SHA384
+asked                                 -> answers one
+named                                 -> common-name endpoint
+skipped                               -> skip: for a reason
+"""
+[[play]]
+axes = ["version"]
+checks_version = true
 "#;
+/// What stands around a suite, in few words.
+pub const AROUND: [(&str, &str); 5] = [
+    ("axes.toml", "[leaf]\nright = {}\n"),
+    (
+        "engines.toml",
+        "[[defaults]]\nengine = \"10-18\"\nforce_ssl = false\ntls_min = \"TLSv1.2\"\n\
+         tls_max = \"TLSv1.3\"\nciphers = \"HIGH\"\nsource = \"here\"\n",
+    ),
+    (
+        "refusals/server.toml",
+        "[[refusal]]\nis = \"authorise hba\"\ntexts = [\"no pg_hba.conf entry\"]\nsource = \"auth.c\"\n",
+    ),
+    (
+        "transport.toml",
+        r#"
+sources = []
+admission = """
+finds  encrypted  force_ssl  -> admitted  text
+line   yes        *          -> yes       -
+line   no         no         -> yes       -
+line   no         yes        -> no        no-entry
+"""
+encryption = """
+encrypted  -> words
+no         -> no encryption
+"""
+tries = """
+try        answer  handshake  admitted  -> outcome                      wire                   then
+plaintext  *       *          yes       -> plaintext                    startup                -
+plaintext  *       *          no        -> refused authorise hba 28000  startup error:28000    28000
+tls        S       taken      *         -> encrypted                    sslrequest S hello tls  -
+"""
+[texts]
+no-entry = 'no pg_hba.conf entry for host "{client}", user "{user}", database "{database}", {encryption}'
+"#,
+    ),
+    (
+        "verifiers/v.toml",
+        r#"
+[verifier]
+id = "v"
+name = "V"
+offers = ["TLSv1.2", "TLSv1.3"]
+ciphers = "all"
+alerts = "clear"
+sources = []
+certificates = """
+leaf  anchors  verifies  -> certificate  how
+*     *        *         -> taken        -
+"""
+"#,
+    ),
+];
 /// A refusal that the tiny suite's text words.
 pub const HBA: &str =
     r#"no pg_hba.conf entry for host "127.0.0.1", user "u", database "d", no encryption"#;
@@ -79,8 +149,8 @@ pub fn cell(name: &str, known: &str) -> Cell {
 
 /// The cell `encrypted`, to be played on somebody's own chain.
 pub fn cell_on_own_chain() -> Cell {
-    let given = r#"encrypted = { leaf = "given", sslrootcert = "given" }"#;
-    let suite = SUITE.replace("encrypted = {}", given);
+    let given = r#"encrypted = { sslmode = "require", leaf = "given", sslrootcert = "given" }"#;
+    let suite = SUITE.replace(r#"encrypted = { sslmode = "require" }"#, given);
     cell_of(&parse(CHAIN_FILE, &suite, ""), "encrypted")
 }
 
@@ -159,15 +229,21 @@ pub fn data(known: &str) -> Data {
 }
 
 fn parse(name: &str, suite: &str, known: &str) -> Data {
-    let file = |name: &str, text: &str| SourceFile {
-        name: name.to_owned(),
-        text: text.to_owned(),
-    };
-    Data::parse(&[
-        file(name, suite),
-        file("claims.toml", CLAIMS),
-        file("drivers/d.toml", DRIVER),
-        file("known.toml", known),
-    ])
-    .unwrap()
+    let own = [
+        (name, suite),
+        ("claims.toml", CLAIMS),
+        ("drivers/d.toml", DRIVER),
+        ("known.toml", known),
+    ];
+    Data::parse(&files(&own)).unwrap()
+}
+
+/// Some files, with what stands around a suite.
+pub fn files(own: &[(&str, &str)]) -> Vec<SourceFile> {
+    let all = own.iter().chain(&AROUND);
+    all.map(|(name, text)| SourceFile {
+        name: (*name).to_owned(),
+        text: (*text).to_owned(),
+    })
+    .collect()
 }

@@ -286,8 +286,10 @@ impl Builder {
             None => self.backend.engine(self.engine).await?,
         };
         let host = self.host.as_deref().unwrap_or(DEFAULT_ENDPOINT);
+        let defaults = crate::data::defaults().map_err(Failure::Usage)?;
         let ground = Ground::named(host, self.name.as_ref())?;
-        let endpoint = ground.endpoint(&engine, self.port, self.master).await;
+        let endpoint = ground.endpoint(&engine, defaults, self.port, self.master);
+        let endpoint = endpoint.await;
         let mut emulator = Emulator {
             endpoint: endpoint.map_err(Failure::CouldNot)?,
             ground,

@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow};
 use certs_gen::{EndpointName, Given, Pki};
 use harness::{
     endpoint::{self, Endpoint, Facts, Master},
+    policy::DefaultsTable,
     rundir::RunDir,
     suite::Trust,
 };
@@ -20,7 +21,6 @@ use secrecy::ExposeSecret;
 use crate::{
     Failure, InstanceName,
     backend::Engine,
-    data,
     instance::{Asker, Claim},
 };
 
@@ -94,11 +94,12 @@ impl Ground {
     pub async fn endpoint(
         &self,
         engine: &Engine,
+        defaults: DefaultsTable,
         port: Option<u16>,
         master: Master,
     ) -> anyhow::Result<Box<dyn Endpoint>> {
         let options = endpoint::Options {
-            defaults: data::defaults()?,
+            defaults,
             pki: Arc::clone(&self.pki),
             run_dir: Arc::clone(&self.run_dir),
             port,

@@ -18,8 +18,9 @@ use harness::{
         worker::{Limits, Pool, WorkerCommand},
     },
     endpoint::{Endpoint, Master},
+    policy::DefaultsTable,
     run::{self, Event, Runner, Sink, Summary},
-    suite::{Data, Plan, Profile},
+    suite::{Data, Page, Plan},
 };
 
 use crate::{
@@ -47,6 +48,8 @@ pub struct Setup {
     /// Ends the run.
     pub stop: Stop,
     pools: Vec<Arc<Pool>>,
+    /// RDS's defaults, as the suites have them.
+    defaults: DefaultsTable,
     /// Plays cells.
     pub runner: Runner,
 }
@@ -73,19 +76,19 @@ impl<'a> Workers<'a> {
     }
 
     fn commands(&self) -> anyhow::Result<Vec<(String, WorkerCommand)>> {
-        (self.data.profiles.values())
-            .map(|profile| Ok((profile.id.clone(), self.command(profile)?)))
+        (self.data.drivers.values())
+            .map(|page| Ok((page.id.clone(), self.command(page)?)))
             .collect()
     }
 
-    fn command(&self, profile: &Profile) -> anyhow::Result<WorkerCommand> {
-        let Some(line) = &profile.worker else {
-            return WorkerCommand::built_in(&profile.id, self.program)
-                .with_context(|| format!("the profile of {} names no `worker`", profile.id));
+    fn command(&self, page: &Page) -> anyhow::Result<WorkerCommand> {
+        let Some(line) = &page.worker else {
+            return WorkerCommand::built_in(&page.id, self.program)
+                .with_context(|| format!("the page of {} names no `worker`", page.id));
         };
         let (program, args) = line
             .split_first()
-            .ok_or_else(|| anyhow!("the `worker` of {} is empty", profile.id))?;
+            .ok_or_else(|| anyhow!("the `worker` of {} is empty", page.id))?;
         // A bare name is looked for in PATH, a path in the folder of suites.
         let program = if program.contains('/') {
             std::path::absolute(self.folder.join(program))?
@@ -138,6 +141,7 @@ impl Setup {
             },
             ground,
             pools,
+            defaults: workers.data.rules.defaults.clone(),
             stop,
         })
     }
@@ -147,7 +151,9 @@ impl Setup {
     /// # Errors
     /// When it doesn't start or doesn't show RDS's defaults.
     pub async fn endpoint(&self, engine: &Engine) -> anyhow::Result<Box<dyn Endpoint>> {
-        self.ground.endpoint(engine, None, Master::default()).await
+        let defaults = self.defaults.clone();
+        let master = Master::default();
+        self.ground.endpoint(engine, defaults, None, master).await
     }
 
     /// Plays a plan, each engine's cells against a server of its own, `at_once`

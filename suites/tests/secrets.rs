@@ -35,10 +35,10 @@ async fn passwords_stay_on_the_workers_standard_input() {
 
     let out = Shared::default();
     let mut sinks = Everything {
-        console: Console::new(out.clone(), data.claims.clone(), true),
+        console: Console::new(out.clone(), data.claims.as_ref().clone(), true),
         json: Json::new(Box::new(out.clone())),
         out: out.clone(),
-        claims: data.claims.clone(),
+        claims: data.claims.as_ref().clone(),
         processes: String::new(),
     };
     let mut summary = Summary::default();

@@ -1,6 +1,8 @@
 //! A range of engine versions, as people write it in data files.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer};
 
 use super::{NEWEST, OLDEST, Version};
 
@@ -18,6 +20,12 @@ use super::{NEWEST, OLDEST, Version};
 pub struct EngineRange {
     first: (u16, u16),
     last: (u16, u16),
+}
+
+impl Default for EngineRange {
+    fn default() -> Self {
+        Self::ALL
+    }
 }
 
 impl EngineRange {
@@ -46,6 +54,14 @@ impl EngineRange {
         Some((first.1, last.1))
     }
 
+    /// The minor versions of a major one at which it begins, and behind which it
+    /// ends.
+    pub fn turns(self, major: u16) -> impl Iterator<Item = u16> {
+        let (first, last) = self.minors_of(major).unwrap_or((0, u16::MAX));
+        let first = (first > 0).then_some(first);
+        first.into_iter().chain(last.checked_add(1))
+    }
+
     /// The first version that is in both.
     #[must_use]
     pub fn first_in_both(self, other: Self) -> Option<Version> {
@@ -72,6 +88,28 @@ impl FromStr for EngineRange {
 
     fn from_str(text: &str) -> Result<Self, ParseRangeError> {
         parse(text).ok_or_else(|| ParseRangeError(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for EngineRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for EngineRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = (self.first, self.last);
+        let whole = first.1 == 0 && last.1 == u16::MAX;
+        match (first.0 == last.0, whole) {
+            (true, true) => write!(f, "{}", first.0),
+            (false, true) if last.0 == NEWEST => write!(f, "{}+", first.0),
+            (false, true) => write!(f, "{}-{}", first.0, last.0),
+            (_, false) if last.1 == u16::MAX => write!(f, "{}.{}+", first.0, first.1),
+            (_, false) if first == last => write!(f, "{}.{}", first.0, first.1),
+            (_, false) => write!(f, "{}.{}-{}.{}", first.0, first.1, last.0, last.1),
+        }
     }
 }
 
@@ -143,6 +181,17 @@ mod tests {
     ) {
         let range: EngineRange = range.parse().unwrap();
         assert_eq!(range.minors_of(major), expected);
+    }
+
+    #[rstest]
+    #[case("15")]
+    #[case("15+")]
+    #[case("10-14")]
+    #[case("11.4")]
+    #[case("11.4+")]
+    #[case("11.0-11.3")]
+    fn reads_back_as_it_is_written(#[case] text: &str) {
+        assert_eq!(text.parse::<EngineRange>().unwrap().to_string(), text);
     }
 
     #[rstest]

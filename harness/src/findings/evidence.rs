@@ -1,11 +1,14 @@
 //! What one cell brings to the claims that it is about.
 
-use super::{Tells, verdict};
-use crate::{judge::Verdict, suite::Cell};
+use super::{Evidence, verdict};
+use crate::{
+    judge::Verdict,
+    suite::{Bearing, Cell},
+};
 
 /// A cell that has its verdict.
 #[derive(Clone, Debug)]
-pub struct Evidence {
+pub struct JudgedCell {
     /// The cell.
     pub cell: Cell,
     /// Its verdict.
@@ -20,23 +23,25 @@ pub struct Measured<'a> {
     /// What.
     pub seen: &'a str,
     /// Whether it is as the document says.
-    pub tells: Tells,
+    pub evidence: Evidence,
     /// How many cells saw it.
     pub cells: usize,
     /// One of them.
     pub example: &'a Cell,
 }
 
-impl Evidence {
-    /// What it tells of a claim; nothing where it isn't about it.
-    pub(super) fn tells(&self, claim: &str) -> Option<Tells> {
-        let against = self.is_against(claim);
-        (against || self.cell.claim == claim).then(|| verdict::tells(against, &self.verdict))
+impl JudgedCell {
+    /// What its passing says of a claim; nothing where it isn't about it.
+    pub(super) fn bearing(&self, claim: &str) -> Option<Bearing> {
+        let claims = self.cell.claims.iter();
+        let found = claims.filter(|(id, _)| id == claim).map(|(_, how)| *how);
+        found.into_iter().next()
     }
 
-    /// Whether its passing contradicts the claim.
-    pub(super) fn is_against(&self, claim: &str) -> bool {
-        self.cell.against.iter().any(|id| id == claim)
+    /// What it says of a claim, with its verdict.
+    pub(super) fn evidence(&self, claim: &str) -> Option<Evidence> {
+        let bearing = self.bearing(claim)?;
+        Some(verdict::evidence(bearing, &self.verdict))
     }
 
     pub(super) fn fails(&self) -> bool {
@@ -55,22 +60,25 @@ impl Evidence {
 }
 
 /// What was seen, what contradicts the claim first, most cells first.
-pub(super) fn measured<'a>(cells: &[(&'a Evidence, Tells)]) -> Vec<Measured<'a>> {
+pub(super) fn measured<'a>(cells: &[(&'a JudgedCell, Evidence)]) -> Vec<Measured<'a>> {
     let mut all: Vec<Measured> = Vec::new();
-    for &(evidence, tells) in cells {
-        let Some(seen) = evidence.seen.as_deref() else {
+    for &(judged, evidence) in cells {
+        let Some(seen) = judged.seen.as_deref() else {
             continue;
         };
-        match (all.iter_mut()).find(|one| one.seen == seen && one.tells == tells) {
+        match (all.iter_mut()).find(|one| one.seen == seen && one.evidence == evidence) {
             Some(one) => one.cells += 1,
             None => all.push(Measured {
                 seen,
-                tells,
+                evidence,
                 cells: 1,
-                example: &evidence.cell,
+                example: &judged.cell,
             }),
         }
     }
-    all.sort_by_key(|one| (one.tells == Tells::Kept, std::cmp::Reverse(one.cells)));
+    all.sort_by_key(|one| {
+        let as_documented = one.evidence != Evidence::NotKept;
+        (as_documented, std::cmp::Reverse(one.cells))
+    });
     all
 }

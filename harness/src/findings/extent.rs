@@ -49,6 +49,7 @@ fn coordinates(cell: &Cell) -> BTreeMap<&str, &str> {
         .chain([
             ("suite", case.suite.id.as_str()),
             ("driver", case.driver.id.as_str()),
+            ("way", case.way.id.as_str()),
             ("sslmode", case.sslmode()),
         ])
         .collect()

@@ -6,14 +6,14 @@ mod extent;
 mod played;
 mod verdict;
 
-pub use evidence::{Evidence, Measured};
+pub use evidence::{JudgedCell, Measured};
 pub use played::Played;
-pub use verdict::{ClaimVerdict, Tells, decide, tells};
+pub use verdict::{ClaimVerdict, Evidence, decide, evidence};
 
 use crate::{
     engine::Version,
     judge::Verdict,
-    suite::{Claim, Unmeasured},
+    suite::{Bearing, Claim, Difference},
 };
 
 /// What was found of one claim on one engine.
@@ -31,35 +31,39 @@ pub struct Finding<'a> {
     pub unrecorded: Option<String>,
     /// Reasons: of a record, of a skip, of what is broken.
     pub because: Vec<String>,
-    /// Its cells, each with what it tells.
-    pub cells: Vec<(&'a Evidence, Tells)>,
+    /// Drivers that do otherwise than the document says of clients, each with the
+    /// number of cells that show it.
+    pub differs: Vec<(&'a Difference, usize)>,
+    /// Its cells, each with what it says.
+    pub cells: Vec<(&'a JudgedCell, Evidence)>,
 }
 
 impl<'a> Finding<'a> {
     /// Weighs all evidence of a server for a claim; nothing where the document
     /// doesn't make the claim for its version.
     #[must_use]
-    pub fn of(claim: &'a Claim, played: Played, evidence: &'a [Evidence]) -> Option<Self> {
+    pub fn of(claim: &'a Claim, played: Played, judged: &'a [JudgedCell]) -> Option<Self> {
         let engine = played.engine;
         if !claim.speaks_of(engine) {
             return None;
         }
-        let cells: Vec<(&Evidence, Tells)> = (evidence.iter())
-            .filter(|evidence| evidence.cell.target == played.target)
-            .filter_map(|evidence| Some((evidence, evidence.tells(&claim.id)?)))
+        let cells: Vec<(&JudgedCell, Evidence)> = (judged.iter())
+            .filter(|judged| judged.cell.target == played.target)
+            .filter_map(|judged| Some((judged, judged.evidence(&claim.id)?)))
             .collect();
-        let verdict = decide(cells.iter().map(|(_, tells)| *tells));
-        let with = |wanted: Tells| {
+        let verdict = decide(cells.iter().map(|(_, evidence)| *evidence));
+        let with = |wanted: Evidence| {
             (cells.iter())
-                .filter(move |(_, tells)| *tells == wanted)
-                .map(|(evidence, _)| &evidence.cell)
+                .filter(move |(_, evidence)| *evidence == wanted)
+                .map(|(judged, _)| &judged.cell)
                 .collect::<Vec<_>>()
         };
         Some(Self {
             extent: (verdict == ClaimVerdict::HoldsWhere)
-                .then(|| extent::describe(&with(Tells::Kept), &with(Tells::NotKept))),
+                .then(|| extent::describe(&with(Evidence::Kept), &with(Evidence::NotKept))),
             unrecorded: unrecorded(claim, engine, verdict, &cells),
             because: because(claim, engine, verdict, &cells),
+            differs: differs(claim, &cells),
             claim,
             played,
             verdict,
@@ -77,6 +81,7 @@ impl<'a> Finding<'a> {
             extent: None,
             unrecorded: None,
             because: vec![why],
+            differs: Vec::new(),
             cells: Vec::new(),
         }
     }
@@ -103,20 +108,18 @@ fn unrecorded(
     claim: &Claim,
     engine: Version,
     verdict: ClaimVerdict,
-    cells: &[(&Evidence, Tells)],
+    cells: &[(&JudgedCell, Evidence)],
 ) -> Option<String> {
-    let failed = cells
-        .iter()
-        .filter(|(evidence, _)| evidence.fails())
-        .count();
+    let failed = cells.iter().filter(|(judged, _)| judged.fails()).count();
     if failed > 0 {
         return Some(format!(
-            "{failed} of its cells show what neither a truth table nor a record says"
+            "{failed} of its cells show what neither a table nor a record says"
         ));
     }
     let stale = claim.stale_on(engine);
+    let contradicts = |judged: &JudgedCell| judged.bearing(&claim.id) == Some(Bearing::Breaks);
     let skipped_against = (cells.iter())
-        .any(|(evidence, tells)| *tells == Tells::Nothing && evidence.is_against(&claim.id));
+        .any(|(judged, evidence)| *evidence == Evidence::Nothing && contradicts(judged));
     match (verdict, stale) {
         // What was skipped may be what the record is about.
         (ClaimVerdict::Holds, Some(stale)) if !skipped_against => Some(format!(
@@ -125,7 +128,9 @@ fn unrecorded(
             stale.line
         )),
         (ClaimVerdict::HoldsWhere | ClaimVerdict::DoesNotHold, None) => (cells.iter())
-            .any(|(evidence, tells)| *tells == Tells::NotKept && evidence.verdict == Verdict::Pass)
+            .any(|(judged, evidence)| {
+                *evidence == Evidence::NotKept && judged.verdict == Verdict::Pass
+            })
             .then(|| {
                 format!(
                     "claims.toml has no `stale` record of {} for PostgreSQL {engine}",
@@ -140,35 +145,50 @@ fn because(
     claim: &Claim,
     engine: Version,
     verdict: ClaimVerdict,
-    cells: &[(&Evidence, Tells)],
+    cells: &[(&JudgedCell, Evidence)],
 ) -> Vec<String> {
-    let of_cells = |wanted: Tells| {
+    let of_cells = |wanted: Evidence| {
         (cells.iter())
-            .filter(move |(_, tells)| *tells == wanted)
-            .filter_map(|(evidence, _)| evidence.reason())
+            .filter(move |(_, evidence)| *evidence == wanted)
+            .filter_map(|(judged, _)| judged.reason())
     };
-    let leaves = (claim.leaves.iter()).map(|what| format!("not measured of it: {what}"));
+    let left = (claim.not_covered.iter()).map(|what| format!("not measured of it: {what}"));
     match verdict {
-        ClaimVerdict::NotMeasured => match &claim.unmeasured {
-            Some(Unmeasured::Untestable(why)) => {
-                vec![format!("it can't be seen from outside: {why}")]
-            }
-            Some(Unmeasured::NotYet(why)) => vec![why.clone()],
-            None if cells.is_empty() => vec!["none of its cells was played".to_owned()],
-            None => distinct(of_cells(Tells::Nothing)),
+        ClaimVerdict::NotMeasured => match (&claim.untestable, &claim.not_measured) {
+            (Some(why), _) => vec![format!("it can't be seen from outside: {why}")],
+            (None, Some(why)) => vec![why.clone()],
+            (None, None) if cells.is_empty() => vec!["none of its cells was played".to_owned()],
+            (None, None) => distinct(of_cells(Evidence::Nothing)),
         },
         ClaimVerdict::HoldsWhere | ClaimVerdict::DoesNotHold => {
             let record = (claim.stale_on(engine))
-                .map(|stale| format!("{} {} ({})", stale.reads, stale.reason, stale.link));
+                .map(|stale| format!("{} {} ({})", stale.actual, stale.reason, stale.link));
             distinct(
                 (record.into_iter())
-                    .chain(of_cells(Tells::NotKept))
-                    .chain(leaves),
+                    .chain(of_cells(Evidence::NotKept))
+                    .chain(left),
             )
         }
-        ClaimVerdict::Holds => distinct(leaves.chain(of_cells(Tells::Nothing))),
-        ClaimVerdict::Broken => distinct(of_cells(Tells::Unknown)),
+        ClaimVerdict::Holds => distinct(left.chain(of_cells(Evidence::Nothing))),
+        ClaimVerdict::Broken => distinct(of_cells(Evidence::Unknown)),
     }
+}
+
+/// The drivers that do otherwise, where their cells show it.
+fn differs<'a>(
+    claim: &'a Claim,
+    cells: &[(&JudgedCell, Evidence)],
+) -> Vec<(&'a Difference, usize)> {
+    let shows = |nth: usize| {
+        let of = |judged: &JudgedCell| judged.bearing(&claim.id) == Some(Bearing::Differs(nth));
+        let shown = |(judged, evidence): &&(&JudgedCell, Evidence)| {
+            *evidence == Evidence::Differs && of(judged)
+        };
+        cells.iter().filter(shown).count()
+    };
+    let counted = claim.differs.iter().enumerate();
+    let counted = counted.map(|(nth, one)| (one, shows(nth)));
+    counted.filter(|(_, cells)| *cells > 0).collect()
 }
 
 /// Each text once, in the order of their first coming.

@@ -23,42 +23,42 @@ fn claim(more: &str) -> Claim {
 
 fn stale(engines: &str) -> String {
     format!(
-        "[[claim.stale]]\nengines = \"{engines}\"\nreads = \"r\"\nreason = \"w\"\nlink = \"l\"\n"
+        "[[claim.stale]]\nengines = \"{engines}\"\nactual = \"r\"\nreason = \"w\"\nlink = \"l\"\n"
     )
 }
 
 /// A cell on PostgreSQL 17, with a verdict.
-fn evidence(cell: &str, verdict: Verdict) -> Evidence {
-    Evidence {
+fn judged(cell: &str, verdict: Verdict) -> JudgedCell {
+    JudgedCell {
         cell: fixture::cell(cell, ""),
         verdict,
         seen: None,
     }
 }
 
-fn passes() -> Evidence {
-    evidence("encrypted", Verdict::Pass)
+fn passes() -> JudgedCell {
+    judged("encrypted", Verdict::Pass)
 }
 
-fn contradicts() -> Evidence {
-    evidence("contrary", Verdict::Pass)
+fn contradicts() -> JudgedCell {
+    judged("contrary", Verdict::Pass)
 }
 
-fn fails() -> Evidence {
-    evidence("plaintext", Verdict::Fail(vec!["otherwise".to_owned()]))
+fn fails() -> JudgedCell {
+    judged("plaintext", Verdict::Fail(vec!["otherwise".to_owned()]))
 }
 
-fn is_known() -> Evidence {
+fn is_known() -> JudgedCell {
     let (reason, link) = ("so it is".to_owned(), "here".to_owned());
-    evidence("refused", Verdict::Known { reason, link })
+    judged("refused", Verdict::Known { reason, link })
 }
 
-fn skips(cell: &str) -> Evidence {
-    evidence(cell, Verdict::Skipped("it can't be had".to_owned()))
+fn skips(cell: &str) -> JudgedCell {
+    judged(cell, Verdict::Skipped("it can't be had".to_owned()))
 }
 
-fn breaks() -> Evidence {
-    evidence("refused", Verdict::Broken("gone".to_owned()))
+fn breaks() -> JudgedCell {
+    judged("refused", Verdict::Broken("gone".to_owned()))
 }
 
 /// Where the fixture's cells are played.
@@ -83,21 +83,21 @@ fn server(engine: &str) -> Played {
 #[case::a_known_cell_is_its_own_record(vec![passes(), is_known()], "", None, 0)]
 #[case::no_record_covers_a_failure(
     vec![contradicts(), fails()], "17",
-    Some("1 of its cells show what neither a truth table nor a record says"), 1
+    Some("1 of its cells show what neither a table nor a record says"), 1
 )]
 #[case::a_record_that_is_idle(
     vec![passes()], "10+",
-    Some("claims.toml:6 records that it doesn't hold on PostgreSQL 17.6, and it does: take the record out"), 1
+    Some("claims.toml:1 records that it doesn't hold on PostgreSQL 17.6, and it does: take the record out"), 1
 )]
 #[case::nobody_knows_whether_a_record_is_idle(vec![passes(), breaks()], "17", None, 3)]
 #[case::nor_where_what_contradicts_was_skipped(vec![passes(), skips("contrary")], "17", None, 0)]
 #[case::a_skip_of_another_cell_hides_nothing(
     vec![passes(), skips("plaintext")], "10+",
-    Some("claims.toml:6 records that it doesn't hold on PostgreSQL 17.6, and it does: take the record out"), 1
+    Some("claims.toml:1 records that it doesn't hold on PostgreSQL 17.6, and it does: take the record out"), 1
 )]
 #[case::nor_without_cells(vec![], "17", None, 0)]
 fn what_no_record_covers_is_told(
-    #[case] evidence: Vec<Evidence>,
+    #[case] evidence: Vec<JudgedCell>,
     #[case] record: &str,
     #[case] unrecorded: Option<&str>,
     #[case] code: u8,
@@ -117,7 +117,7 @@ fn what_no_record_covers_is_told(
 #[case::a_minor_version("engines = \"17.0-17.5\"", "17.6", None)]
 #[case::in_its_range("engines = \"17.6+\"", "17.6", Some("s"))]
 #[case::another_copy(
-    "engines = \"12-16\"\n[[claim.readings]]\ndated = \"newer\"\nsays = \"too\"\nengines = \"17+\"",
+    "engines = \"12-16\"\n[[claim.revisions]]\ndated = \"newer\"\nsays = \"too\"\nengines = \"17+\"",
     "17.6",
     Some("newer: too")
 )]
@@ -137,7 +137,6 @@ const SUITE: &str = r#"
 [suite]
 id = "t"
 title = "a test"
-claim = "C"
 source = "here"
 [axes.sslmode]
 prefer = { sslmode = "prefer" }
@@ -145,27 +144,19 @@ require = { sslmode = "require" }
 [axes.trust]
 none = {}
 root = { sslrootcert = "root" }
-[[table]]
-drivers = ["one", "two"]
-rows = '''
-sslmode  trust  -> outcome    wire
-*        *      -> encrypted  sslrequest S hello tls
-'''
+[[play]]
+axes = ["sslmode", "trust"]
 "#;
 
 fn cells() -> Vec<Cell> {
-    let driver = |id: &str| {
-        let text = fixture::DRIVER
-            .replace("id = \"d\"", &format!("id = \"{id}\""))
-            .replace("[modes]", "[modes]\nprefer = \"p\"\nrequire = \"r\"");
-        file(&format!("drivers/{id}.toml"), &text)
-    };
-    let data = Data::parse(&[
-        file("cases/t.toml", SUITE),
-        file("claims.toml", fixture::CLAIMS),
-        driver("one"),
-        driver("two"),
-    ]);
+    let [one, two] =
+        ["one", "two"].map(|id| fixture::DRIVER.replace("id = \"d\"", &format!("id = \"{id}\"")));
+    let data = Data::read(&fixture::files(&[
+        ("cases/t.toml", SUITE),
+        ("claims.toml", fixture::CLAIMS),
+        ("drivers/one.toml", &one),
+        ("drivers/two.toml", &two),
+    ]));
     let cases = data.unwrap().cases;
     cases
         .iter()

@@ -98,6 +98,13 @@ impl DefaultsTable {
             .map(|(_, defaults)| defaults)
     }
 
+    /// Minor versions of a major one from which on its defaults are others.
+    pub fn turns(&self, major: u16) -> impl Iterator<Item = u16> {
+        self.rows
+            .iter()
+            .flat_map(move |(range, _)| range.turns(major))
+    }
+
     fn first_gap(&self, major: u16) -> Option<Version> {
         let mut parts: Vec<_> = (self.rows.iter())
             .filter_map(|(range, _)| range.minors_of(major))

@@ -13,7 +13,7 @@ use super::{Described, json::JsonEndpoint};
 use crate::{
     driver::{Outcome, Reply},
     engine::Version,
-    findings::{Evidence, Played},
+    findings::{JudgedCell, Played},
     judge::{Observation, Observed},
     run::{CellResult, Event, Sink},
     suite::Target,
@@ -24,7 +24,7 @@ use crate::{
 pub struct Gather<W> {
     progress: W,
     /// Every cell.
-    pub evidence: Vec<Evidence>,
+    pub judged: Vec<JudgedCell>,
     /// The servers that were played against.
     pub endpoints: Vec<JsonEndpoint>,
     /// Versions of those that were started for the run.
@@ -36,7 +36,7 @@ impl<W: io::Write> Gather<W> {
     pub fn new(progress: W) -> Self {
         Self {
             progress,
-            evidence: Vec::new(),
+            judged: Vec::new(),
             endpoints: Vec::new(),
             started: Vec::new(),
         }
@@ -73,7 +73,7 @@ impl<W: io::Write> Sink for Gather<W> {
                 )
             }
             Event::CellJudged(result) => {
-                self.evidence.push(evidence(result));
+                self.judged.push(judged(result));
                 Ok(())
             }
             Event::Warning(what) => writeln!(self.progress, "warning: {what}"),
@@ -82,8 +82,8 @@ impl<W: io::Write> Sink for Gather<W> {
     }
 }
 
-fn evidence(result: &CellResult) -> Evidence {
-    Evidence {
+fn judged(result: &CellResult) -> JudgedCell {
+    JudgedCell {
         cell: result.cell.clone(),
         verdict: result.verdict.clone(),
         seen: result.seen.as_ref().map(|(seen, words)| told(seen, words)),

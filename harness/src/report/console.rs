@@ -18,7 +18,7 @@ use crate::{
     endpoint::Facts,
     judge::Verdict,
     run::{CellResult, Event, Sink, Summary},
-    suite::Claims,
+    suite::{Bearing, Claims},
 };
 
 /// How many failed and broken cells are told in full; the rest by their ids.
@@ -87,12 +87,12 @@ impl<W: io::Write> Console<W> {
         let cell = &result.cell;
         let key = (cell.case.suite.id.clone(), cell.case.driver.id.clone());
         self.by_driver.entry(key).or_default().count(result);
-        self.by_claim
-            .entry(cell.claim.clone())
-            .or_default()
-            .count(result);
-        if result.verdict == Verdict::Pass {
-            for claim in &cell.against {
+        for (claim, bearing) in &cell.claims {
+            self.by_claim
+                .entry(claim.clone())
+                .or_default()
+                .count(result);
+            if result.verdict == Verdict::Pass && *bearing == Bearing::Breaks {
                 *self.against.entry(claim.clone()).or_default() += 1;
             }
         }
@@ -238,14 +238,13 @@ pub fn in_full(result: &CellResult, claims: &Claims) -> Vec<String> {
         }
         entry("wire", &observation.transcript.to_string());
     }
-    let says = claims
-        .get(&cell.claim)
-        .map_or("", |claim| claim.says.as_str());
-    entry("claim", &format!("{}: {says}", cell.claim));
-    entry(
-        "row",
-        &format!("{}:{}", cell.case.suite.file.name, cell.line),
-    );
+    let about = cell.claims.iter().map(|(id, _)| {
+        let says = claims.get(id).map_or("", |claim| claim.says.as_str());
+        format!("{id}: {says}")
+    });
+    entry("claim", &about.collect::<Vec<_>>().join("\n"));
+    let places: Vec<String> = cell.places.iter().map(ToString::to_string).collect();
+    entry("rows", &places.join(", "));
     entry("again", &repro(cell, None).join("\n"));
     lines
 }

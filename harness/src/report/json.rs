@@ -5,19 +5,20 @@ use std::io;
 use serde::Serialize;
 
 use super::{
-    Described, repro,
-    words::{expected, policy, verdict},
+    repro,
+    words::{policy, verdict},
 };
 use crate::{
     driver::Outcome,
     endpoint::Facts,
-    judge::Verdict,
+    judge::{Observed, Verdict},
     run::{CellResult, Event, Sink, Summary},
+    suite::Expected,
     tap::Transcript,
 };
 
 /// The version of the format; a change that breaks a reader raises it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A whole run.
 #[derive(Debug, Default, Serialize)]
@@ -58,22 +59,23 @@ impl From<&Facts> for JsonEndpoint {
 pub struct JsonCell {
     /// Its id.
     pub id: String,
-    /// The claim that it speaks for.
-    pub claim: String,
-    /// Claims that its passing contradicts.
-    pub against: Vec<String>,
+    /// The claims that it is about.
+    pub claims: Vec<String>,
     /// The driver's id.
     pub driver: String,
+    /// How the driver is set up.
+    pub way: String,
     /// The sslmode word, or `unset`.
     pub sslmode: String,
     /// The server policy, in words.
     pub policy: String,
-    /// Where its row stands, as `cases/sslmode.toml:61`.
-    pub row: String,
-    /// What must be seen.
-    pub expected: Described,
+    /// Where the rows stand that its expectation is composed of, as
+    /// `drivers/libpq.toml:41`.
+    pub rows: Vec<String>,
+    /// What must be seen; absent where the cell is left out.
+    pub expected: Option<JsonExpected>,
     /// What was seen.
-    pub observed: Option<Described>,
+    pub observed: Option<JsonObserved>,
     /// The driver's own account.
     pub outcome: Option<Outcome>,
     /// The negotiation, connection by connection.
@@ -86,6 +88,62 @@ pub struct JsonCell {
     pub milliseconds: f64,
     /// Command lines that show it again.
     pub repro: Vec<String>,
+}
+
+/// What must be seen, in the closed vocabularies.
+#[derive(Debug, Serialize)]
+pub struct JsonExpected {
+    /// At the client.
+    pub outcome: String,
+    /// By the tap.
+    pub wire: String,
+    /// The server's refusal word for word, with its placeholders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    /// The TLS version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The cipher suite, by OpenSSL's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cipher: Option<String>,
+    /// The answer to the cell's question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+/// What was seen, in the closed vocabularies.
+#[derive(Debug, Serialize)]
+pub struct JsonObserved {
+    /// At the client; absent where there is no word for it.
+    pub outcome: Option<String>,
+    /// Why there is no word for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_word: Option<String>,
+    /// By the tap.
+    pub wire: String,
+}
+
+impl From<&Expected> for JsonExpected {
+    fn from(expected: &Expected) -> Self {
+        Self {
+            outcome: expected.class.to_string(),
+            wire: expected.wire.to_string(),
+            says: expected.says.clone(),
+            version: expected.negotiates.map(|version| version.to_string()),
+            cipher: expected.cipher.clone(),
+            answer: expected.answers.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl From<&Observed> for JsonObserved {
+    fn from(seen: &Observed) -> Self {
+        Self {
+            outcome: seen.class.as_ref().ok().map(ToString::to_string),
+            no_word: seen.class.as_ref().err().map(ToString::to_string),
+            wire: seen.wire.to_string(),
+        }
+    }
 }
 
 /// Collects a run, and writes it when it is over.
@@ -139,14 +197,14 @@ fn cell(result: &CellResult) -> JsonCell {
     let cell = &result.cell;
     JsonCell {
         id: cell.id.clone(),
-        claim: cell.claim.clone(),
-        against: cell.against.clone(),
+        claims: cell.claims.iter().map(|(id, _)| id.clone()).collect(),
         driver: cell.case.driver.id.clone(),
+        way: cell.case.way.id.clone(),
         sslmode: cell.case.sslmode().to_owned(),
         policy: policy(&cell.case.policy()),
-        row: format!("{}:{}", cell.case.suite.file.name, cell.line),
-        expected: expected(cell),
-        observed: (result.seen.as_ref()).map(|(_, seen)| Described::from(seen)),
+        rows: cell.places.iter().map(ToString::to_string).collect(),
+        expected: cell.expected().map(JsonExpected::from),
+        observed: (result.seen.as_ref()).map(|(_, seen)| JsonObserved::from(seen)),
         outcome: (result.seen.as_ref()).map(|(seen, _)| seen.outcome.clone()),
         transcript: (result.seen.as_ref()).map(|(seen, _)| seen.transcript.clone()),
         verdict: verdict(&result.verdict),

@@ -5,7 +5,8 @@ use crate::{
     driver::{Form, connection_string::quoted},
     endpoint::Facts,
     engine::{MASTER, STRANGER, Version},
-    suite::{Case, Cell, Dial, Expectation, OwnChain, Target, Trust, Who, own_chain::shell_word},
+    suite::{Case, Cell, Dial, Expected, OwnChain, Target, Trust, Who, own_chain::shell_word},
+    tap::Word,
 };
 
 /// A server that is up under a cell's policy.
@@ -68,9 +69,8 @@ fn connects(case: &Case) -> String {
     let file = |name: &str, trust: Option<Trust>| {
         trust.map(|trust| format!("{name} {}", placeholder(trust)))
     };
-    let does = case
-        .configuration()
-        .map(|known| format!("set up as {} ({})", known.id, known.does));
+    let does = (case.driver.configurations.len() > 1)
+        .then(|| format!("set up as {} ({})", case.way.id, case.way.does));
     let user = match settings.user.unwrap_or_default() {
         Who::Master => None,
         Who::Stranger => Some("as a role without a line in pg_hba.conf".to_owned()),
@@ -98,7 +98,7 @@ fn connects(case: &Case) -> String {
     ]
     .into_iter()
     .flatten()
-    .chain((settings.options.iter()).map(|(name, value)| format!("{name}={value}")))
+    .chain((case.options().iter()).map(|(name, value)| format!("{name}={value}")))
     .collect::<Vec<String>>()
     .join(", ")
 }
@@ -229,11 +229,11 @@ fn psql(case: &Case, server: &Server) -> String {
         settings
             .sslmode
             .as_ref()
-            .map(|word| format!("sslmode={}", word.as_ref())),
+            .map(|word| format!("sslmode={word}")),
     );
     let root = settings.sslrootcert.or(settings.home_root_crt);
     pairs.extend(root.map(|trust| format!("sslrootcert={}", server.file(trust).in_conninfo())));
-    pairs.extend((settings.options.iter()).map(|(name, value)| format!("{name}={value}")));
+    pairs.extend((case.options().iter()).map(|(name, value)| format!("{name}={value}")));
     let environment = (settings.ssl_cert_file)
         .map(|trust| format!("SSL_CERT_FILE={} ", server.file(trust).in_shell()))
         .unwrap_or_default();
@@ -281,8 +281,9 @@ fn openssl(case: &Case, server: &Server) -> String {
 }
 
 fn talks_tls(cell: &Cell) -> bool {
-    match &cell.expects {
-        Expectation::Skip(_) => false,
-        Expectation::See { wire, .. } => wire.to_string().contains("hello"),
-    }
+    let words = |expected: &Expected| {
+        let words = expected.wire.connections().iter().flatten();
+        words.clone().any(|word| *word == Word::Hello)
+    };
+    cell.expected().is_some_and(words)
 }

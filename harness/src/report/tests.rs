@@ -9,10 +9,10 @@ use crate::{
     endpoint::{Applied, Facts, Limits, Login},
     findings::Finding,
     fixture::{AES, HBA, cell, cell_on_own_chain, data, refused, session, startup, tls},
-    judge::{self, Names, Observation},
+    judge::{self, Observation},
     policy::Policy,
     run::{CellResult, Event, Sink, Summary, broken},
-    suite::{Cell, Claims, OwnChain, SourceFile, Target},
+    suite::{Cell, Claims, Names, OwnChain, SourceFile, Target},
 };
 
 const SECRET: &str = "correct-horse-battery";
@@ -54,7 +54,7 @@ fn results() -> Vec<CellResult> {
             startup(None),
         ),
         result(
-            cell("worded", ""),
+            cell("refused", ""),
             refused("no pg_hba.conf entry, sorry"),
             startup(Some(HBA)),
         ),
@@ -75,8 +75,9 @@ fn result(
         transcript,
     };
     let seen = judge::read(&cell.case.driver, &observation);
-    let names = Names::of("h", "u", "d", &observation.outcome);
-    let verdict = judge::judge(&cell, names, &observation, &seen);
+    let form = crate::driver::Form::KeyValue;
+    let names = Names::of("h", "u", "d", form, &observation.outcome);
+    let verdict = judge::judge(&cell, &names, &observation, &seen);
     CellResult {
         cell,
         seen: Some((observation, seen)),
@@ -111,7 +112,11 @@ fn play(sink: &mut dyn Sink) {
 
 fn console(verbose: bool) -> String {
     let mut out = Vec::new();
-    play(&mut Console::new(&mut out, data("").claims, verbose));
+    play(&mut Console::new(
+        &mut out,
+        data("").claims.as_ref().clone(),
+        verbose,
+    ));
     let text = String::from_utf8(out).unwrap();
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     lines.join("\n")
@@ -150,8 +155,10 @@ fn no_report_holds_a_password() {
 /// The claims of the results, one of them recorded.
 fn claims(recorded: bool) -> (String, String) {
     let text = "[[claim]]\nid = \"C\"\nparagraph = \"p\"\nsays = \"s\"\n\
-                [[claim.readings]]\ndated = \"newer copies\"\nsays = \"t\"\n";
-    let record = "[[claim.stale]]\nengines = \"17\"\nreads = \"Otherwise.\"\n\
+                [[claim.differs]]\ncells = [\"t cell=odd\"]\nactual = \"d encrypts.\"\n\
+                reason = \"It may.\"\nlink = \"there\"\n\
+                [[claim.revisions]]\ndated = \"newer copies\"\nsays = \"t\"\n";
+    let record = "[[claim.stale]]\nengines = \"17\"\nactual = \"Otherwise.\"\n\
                   reason = \"It is a test.\"\nlink = \"here\"\n";
     let unmeasured = "[[claim]]\nid = \"U\"\nparagraph = \"p\"\nsays = \"u\"\nuntestable = \"w\"\n";
     let file = SourceFile {
@@ -166,15 +173,16 @@ fn claims(recorded: bool) -> (String, String) {
         cells: 3,
         policies: 1,
     });
-    let encrypted = session(Some(true), Some(("TLSv1.3", AES)));
+    let encrypted = || session(Some(true), Some(("TLSv1.3", AES)));
     let plaintext = session(Some(false), None);
     let mut results = vec![
-        result(cell("encrypted", ""), encrypted, tls("TLSv1.3", AES)),
+        result(cell("encrypted", ""), encrypted(), tls("TLSv1.3", AES)),
         result(cell("contrary", ""), plaintext, startup(None)),
-        result(cell("worded", ""), refused(HBA), startup(Some(HBA))),
+        result(cell("odd", ""), encrypted(), tls("TLSv1.3", AES)),
+        result(cell("refused", ""), refused(HBA), startup(Some(HBA))),
     ];
     if !recorded {
-        results.extend(broken(&[cell("tls13", "")], "the server is gone"));
+        results.extend(broken(&[cell("named", "")], "the server is gone"));
     }
     for result in results {
         summary.count(&result);
@@ -186,7 +194,7 @@ fn claims(recorded: bool) -> (String, String) {
             Finding::of(
                 claim,
                 gather.played(Target::Emulated("17".parse().unwrap())),
-                &gather.evidence,
+                &gather.judged,
             )
         })
         .collect();

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     judge::{Observed, Verdict},
     policy::{Admits, Policy},
-    suite::{Cell, Expectation, Said},
+    suite::{Cell, Expectation, OutcomeClass},
 };
 
 /// A verdict's name.
@@ -53,28 +53,21 @@ pub fn expected(cell: &Cell) -> Described {
             outcome: format!("skip: {why}"),
             wire: "-".to_owned(),
         },
-        Expectation::See {
-            said,
-            wire,
-            says,
-            answers,
-            negotiates,
-            cipher,
-            common_name,
-        } => Described {
+        Expectation::See(expected) => Described {
             outcome: [
-                Some(sentence(said)),
-                negotiates.map(|version| version.to_string()),
-                cipher.clone(),
-                common_name.then(|| "by a certificate with the endpoint as common name".to_owned()),
-                says.as_ref().map(|text| format!("«{text}»")),
-                (answers.as_ref()).map(|answer| format!("and the answer\n{answer}")),
+                Some(sentence(&expected.class)),
+                expected.negotiates.map(|version| version.to_string()),
+                expected.cipher.clone(),
+                (expected.common_name)
+                    .then(|| "by a certificate with the endpoint as common name".to_owned()),
+                expected.says.as_ref().map(|text| format!("«{text}»")),
+                (expected.answers.as_ref()).map(|answer| format!("and the answer\n{answer}")),
             ]
             .into_iter()
             .flatten()
             .collect::<Vec<_>>()
             .join(" "),
-            wire: wire.to_string(),
+            wire: expected.wire.to_string(),
         },
     }
 }
@@ -91,8 +84,8 @@ pub struct Described {
 impl From<&Observed> for Described {
     fn from(seen: &Observed) -> Self {
         Self {
-            outcome: match &seen.said {
-                Ok(said) => sentence(said),
+            outcome: match &seen.class {
+                Ok(class) => sentence(class),
                 Err(no_word) => no_word.to_string(),
             },
             wire: seen.wire.to_string(),
@@ -106,9 +99,9 @@ impl fmt::Display for Described {
     }
 }
 
-fn sentence(said: &Said) -> String {
-    match said {
-        Said::Refused(refusal) => format!("{said} ({})", refusal.meaning()),
-        Said::Plaintext | Said::Encrypted => said.to_string(),
+fn sentence(class: &OutcomeClass) -> String {
+    match class {
+        OutcomeClass::Refused(refusal) => format!("{class} ({})", refusal.meaning()),
+        OutcomeClass::Plaintext | OutcomeClass::Encrypted => class.to_string(),
     }
 }

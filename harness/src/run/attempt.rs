@@ -10,8 +10,8 @@ use super::{CellResult, runner::Runner};
 use crate::{
     driver::{Attempt, Surroundings},
     endpoint::{Facts, Login},
-    judge::{self, Names, Observation, Verdict},
-    suite::{Case, Cell, Dial, Expectation, Trust, Who},
+    judge::{self, Observation, Verdict},
+    suite::{Case, Cell, Dial, Expectation, Names, Trust, Who},
     tap::Tap,
 };
 
@@ -26,8 +26,10 @@ impl Runner {
                 let seen = judge::read(&cell.case.driver, &observation);
                 let login = login(facts, cell.case.settings.user.unwrap_or_default());
                 let database = database(&cell.case, login);
-                let names = Names::of(&facts.host, &login.user, database, &observation.outcome);
-                let verdict = judge::judge(cell, names, &observation, &seen);
+                let form = cell.case.settings.form.unwrap_or_default();
+                let outcome = &observation.outcome;
+                let names = Names::of(&facts.host, &login.user, database, form, outcome);
+                let verdict = judge::judge(cell, &names, &observation, &seen);
                 (Some((observation, seen)), verdict)
             }
             Err(NotPlayed::Skipped(why)) => (None, Verdict::Skipped(why)),
@@ -73,13 +75,9 @@ impl Runner {
     fn prepare(&self, facts: &Facts, case: &Case, port: u16) -> Result<Attempt, NotPlayed> {
         let settings = &case.settings;
         let login = login(facts, settings.user.unwrap_or_default());
-        let configuration = match &settings.configuration {
-            Some(named) => named.as_ref().clone(),
-            None => case.driver.configurations[0].id.clone(),
-        };
         Ok(Attempt {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            configuration,
+            configuration: case.way.plays.as_ref().unwrap_or(&case.way.id).clone(),
             form: settings.form.unwrap_or_default(),
             host: match settings.host.unwrap_or_default() {
                 Dial::Name => facts.host.clone(),
@@ -90,7 +88,7 @@ impl Runner {
             user: login.user.clone(),
             password: login.password.clone(),
             database: database(case, login).to_owned(),
-            sslmode: settings.sslmode.as_ref().map(|word| word.as_ref().clone()),
+            sslmode: settings.sslmode.clone(),
             sslrootcert: settings
                 .sslrootcert
                 .map(|trust| match trust {
@@ -100,7 +98,7 @@ impl Runner {
                         .map(|path| path.display().to_string()),
                 })
                 .transpose()?,
-            options: settings.options.clone(),
+            options: case.options(),
             query: case.question().map(str::to_owned),
         })
     }

@@ -19,7 +19,8 @@ use std::{fmt, net::IpAddr};
 
 use regex::Regex;
 
-use crate::{driver::Reply, judge::Names};
+use super::Names;
+use crate::driver::Reply;
 
 /// What an answer must be.
 #[derive(Clone, Debug)]
@@ -57,6 +58,26 @@ pub struct AnswerError {
     pub why: String,
 }
 
+/// What stands for the session's own in answers.
+const PLACEHOLDERS: [&str; 6] = ["user", "database", "ssl", "version", "cipher", "client"];
+
+/// Finds a placeholder that stands for nothing; the error is a sentence.
+pub fn placeholders(text: &str, valid: &[&str]) -> Result<(), String> {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        if !valid.contains(&name) {
+            let valid: Vec<String> = valid.iter().map(|name| format!("{{{name}}}")).collect();
+            return Err(format!(
+                "unknown placeholder `{{{name}}}`; valid: {}",
+                valid.join(", ")
+            ));
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
 impl ExpectedAnswer {
     /// Reads a table.
     ///
@@ -67,6 +88,7 @@ impl ExpectedAnswer {
             name: name.to_owned(),
             why,
         };
+        placeholders(text, &PLACEHOLDERS).map_err(fail)?;
         let what = match text.trim().strip_prefix("error ") {
             Some(sqlstate) => What::Error {
                 sqlstate: sqlstate.to_owned(),
@@ -81,7 +103,7 @@ impl ExpectedAnswer {
 
     /// Holds a reply against it; a sentence a difference.
     #[must_use]
-    pub fn differences(&self, reply: &Reply, names: Names) -> Vec<String> {
+    pub fn differences(&self, reply: &Reply, names: &Names) -> Vec<String> {
         match (&self.what, reply) {
             (What::Rows(expected), Reply::Rows { columns, rows }) => {
                 expected.differences(columns, rows, names)
@@ -124,7 +146,7 @@ impl ExpectedRows {
         &self,
         columns: &[String],
         rows: &[Vec<Option<String>>],
-        names: Names,
+        names: &Names,
     ) -> Vec<String> {
         if columns != self.columns {
             let (expected, seen) = (self.columns.join(", "), columns.join(", "));
@@ -164,7 +186,7 @@ impl ExpectedRow {
         }
     }
 
-    fn fits(&self, row: &[Option<String>], names: Names) -> bool {
+    fn fits(&self, row: &[Option<String>], names: &Names) -> bool {
         self.values.len() == row.len()
             && (self.values.iter().zip(row))
                 .all(|(pattern, value)| fits(pattern, value.as_deref().unwrap_or_default(), names))
@@ -177,11 +199,11 @@ fn values(line: &str) -> Vec<String> {
         .collect()
 }
 
-fn fits(pattern: &str, value: &str, names: Names) -> bool {
+fn fits(pattern: &str, value: &str, names: &Names) -> bool {
     let pattern = regex::escape(pattern)
         .replace('%', ".*")
-        .replace(r"\{user\}", &regex::escape(names.user))
-        .replace(r"\{database\}", &regex::escape(names.database))
+        .replace(r"\{user\}", &regex::escape(&names.user))
+        .replace(r"\{database\}", &regex::escape(&names.database))
         .replace(r"\{ssl\}", if names.version.is_empty() { "f" } else { "t" })
         .replace(r"\{version\}", &regex::escape(names.version))
         .replace(r"\{cipher\}", &regex::escape(names.cipher))
@@ -220,14 +242,16 @@ impl fmt::Display for ExpectedRow {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use rstest::rstest;
 
     use super::*;
 
     const NAMES: Names = Names {
         host: "db.example",
-        user: "app",
-        database: "db",
+        user: Cow::Borrowed("app"),
+        database: Cow::Borrowed("db"),
         version: "TLSv1.3",
         cipher: "TLS_AES_256_GCM_SHA384",
     };
@@ -266,13 +290,13 @@ mod tests {
     ) {
         let table = format!("name | value\n{table}");
         let expected = ExpectedAnswer::parse("t", &table).unwrap();
-        assert_eq!(expected.differences(&reply(rows), NAMES), differences);
+        assert_eq!(expected.differences(&reply(rows), &NAMES), differences);
     }
 
     #[test]
     fn other_columns_and_errors_are_differences() {
         let expected = ExpectedAnswer::parse("t", "name | setting\na | 1").unwrap();
-        let seen = expected.differences(&reply(&[["a", "1"]]), NAMES);
+        let seen = expected.differences(&reply(&[["a", "1"]]), &NAMES);
         assert_eq!(
             seen,
             ["expected the columns name, setting, observed name, value"]
@@ -281,7 +305,7 @@ mod tests {
             message: "permission denied".into(),
             sqlstate: Some("42501".into()),
         };
-        let seen = expected.differences(&error, NAMES);
+        let seen = expected.differences(&error, &NAMES);
         assert_eq!(
             seen,
             ["expected rows, observed the error `permission denied`"]
@@ -297,17 +321,21 @@ mod tests {
         };
         assert!(
             expected
-                .differences(&error(Some("42501")), NAMES)
+                .differences(&error(Some("42501")), &NAMES)
                 .is_empty()
         );
         for other in [error(Some("42P01")), error(None), reply(&[["a", "1"]])] {
-            assert_eq!(expected.differences(&other, NAMES).len(), 1, "{other:?}");
+            assert_eq!(expected.differences(&other, &NAMES).len(), 1, "{other:?}");
         }
     }
 
     #[rstest]
     #[case("", "it has no header")]
     #[case("a | b\nc", "`c` has 1 values for 2 columns")]
+    #[case(
+        "a\n{usr}",
+        "unknown placeholder `{usr}`; valid: {user}, {database}, {ssl}, {version}, {cipher}, {client}"
+    )]
     fn a_table_that_is_none_is_named(#[case] text: &str, #[case] why: &str) {
         let error = ExpectedAnswer::parse("t", text).unwrap_err();
         assert_eq!((error.name.as_str(), error.why.as_str()), ("t", why));

@@ -2,157 +2,106 @@
 
 use proptest::{collection::vec, prelude::*};
 
-use super::{Data, Known, Profile, SourceFile, Suite, row};
+use super::{Data, SourceFile, Table};
+use crate::fixture;
 
 /// Words that lead somewhere, often enough.
-const WORDS: [&str; 38] = [
+const WORDS: [&str; 36] = [
     "\n",
     "\n\n",
     " ",
     "  ",
     "->",
-    " -> ",
+    "  -> ",
     "*",
-    ".",
     "!",
     ",",
     "|",
     "-",
     "=",
     " = ",
-    "'''",
-    "'''\n",
+    "\"\"\"",
+    "\"\"\"\n",
     "\"",
     "[",
     "]",
     "{",
     "}",
-    "a",
     "plaintext",
     "encrypted",
     "refused",
     "tls name",
     "sslrequest",
-    "S",
     "hello",
     "alert:",
     "error:28000",
-    "since",
-    "until 14",
-    "says",
+    "engine",
+    "10-13",
+    "14+",
+    "taken",
     "skip:",
     "18",
     "é",
     "#",
 ];
 
-/// The head and the tail of a file around what is made up.
-const SUITE: (&str, &str) = (
-    "[suite]\nid = \"s\"\ntitle = \"t\"\nclaim = \"C\"\nsource = \"s\"\n[axes.one]\na = {}\n\
-     [axes.two]\na = {}\n[[table]]\ndrivers = [\"d\"]\nrows = '''\none two -> outcome  wire\n",
-    "\n'''\n",
-);
-const KNOWN: (&str, &str) = (
-    "[[known]]\nreason = \"r\"\nlink = \"l\"\ncells = \"s/d/*\"\nseen = '''",
-    "'''\n",
-);
-const PROFILE: (&str, &str) = (
-    "[driver]\nid = \"d\"\nname = \"D\"\ndefault = \"\"\nsources = []\n[modes]\n\
-     [[configuration]]\nid = \"c\"\ndoes = \"\"\nsource = \"\"\n\
-     [[refusal]]\nis = \"tls chain\"\nsource = \"\"\nmessage = '''",
-    "'''\n",
-);
-
-/// Rows that are right, but for a word now and then.
-fn rows() -> impl Strategy<Value = String> {
-    let any_of = |words: &'static [&'static str]| proptest::sample::select(words);
-    let coordinate = any_of(&["*", "a", ".", "!a", "a,b", ""]);
-    let outcome = any_of(&[
-        "plaintext",
-        "refused tls name",
-        "refused authorise hba 28000",
-        "x",
-    ]);
-    let wire = any_of(&[
-        "startup",
-        "-",
-        "sslrequest S hello tls | open",
-        "startup error:x",
-    ]);
-    let note = any_of(&[
-        "",
-        "",
-        "  since 14",
-        "  until 18",
-        "  since é",
-        "  says x",
-        "  claim C",
-    ]);
-    let row = (coordinate.clone(), coordinate, outcome, wire, note)
-        .prop_map(|(one, two, said, wire, note)| format!("{one} {two} -> {said}  {wire}{note}"));
-    vec(row, 0..4).prop_map(|rows| rows.join("\n"))
+/// The files of the tiny suite.
+fn files() -> Vec<SourceFile> {
+    fixture::files(&[
+        ("cases/t.toml", fixture::SUITE),
+        ("claims.toml", fixture::CLAIMS),
+        ("drivers/d.toml", fixture::DRIVER),
+        ("known.toml", ""),
+    ])
 }
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
-        rows(),
         vec(proptest::sample::select(&WORDS[..]), 0..40).prop_map(|words| words.concat()),
+        proptest::sample::select(&WORDS[..]).prop_map(str::to_owned),
     ]
 }
 
-fn file(name: &str, text: &str) -> SourceFile {
-    SourceFile {
-        name: name.to_owned(),
-        text: text.to_owned(),
-    }
-}
-
-/// The text alone, and as the middle of a file that is right around it.
-fn files(name: &str, (head, tail): (&str, &str), text: &str) -> [SourceFile; 2] {
-    [file(name, text), file(name, &format!("{head}{text}{tail}"))]
+/// Rows that are right, but for a word now and then.
+fn rows() -> impl Strategy<Value = String> {
+    let any_of = |words: &'static [&'static str]| proptest::sample::select(words);
+    let coordinate = any_of(&["*", "a", "!a", "a,b", "a,", ""]);
+    let engine = any_of(&["*", "10-13", "11.4+,14+", "é", "9"]);
+    let field = any_of(&["x", "x y", "-", "x  y", ""]);
+    (coordinate, engine, field)
+        .prop_map(|(one, engine, field)| format!("{one} {engine} -> {field}"))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// A file of which a part is replaced, wherever it stands.
     #[test]
-    fn an_error_names_a_line_of_the_file(text in text()) {
-        let lines = |file: &SourceFile| file.text.matches('\n').count() + 1;
-        for file in files("cases/s.toml", SUITE, &text) {
-            if let Err(error) = Suite::parse(file.clone()) {
-                prop_assert!((1..=lines(&file)).contains(&error.line), "{error}");
-            }
-        }
-        for file in files("known.toml", KNOWN, &text) {
-            if let Err(error) = Known::parse(&file) {
-                prop_assert!((1..=lines(&file)).contains(&error.line), "{error}");
-            }
-        }
-        for file in files("drivers/d.toml", PROFILE, &text) {
-            if let Err(error) = Profile::parse(&file) {
-                prop_assert!((1..=lines(&file)).contains(&error.line), "{error}");
+    fn an_error_names_a_line_of_a_file(nth in 0..9_usize, at in 0.0..1.0_f64, cut in 0..60_usize, text in text()) {
+        let mut files = files();
+        let nth = nth % files.len();
+        let file = &mut files[nth];
+        let mut chars: Vec<char> = file.text.chars().collect();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        let start = (chars.len() as f64 * at) as usize;
+        let end = (start + cut).min(chars.len());
+        chars.splice(start..end, text.chars());
+        file.text = chars.into_iter().collect();
+        if let Err(error) = Data::parse(&files) {
+            let lines = |file: &SourceFile| file.text.matches('\n').count() + 1;
+            if let Some(file) = files.iter().find(|file| file.name == error.file) {
+                prop_assert!((1..=lines(file)).contains(&error.line), "{error}");
             }
         }
     }
 
     #[test]
-    fn rows_are_as_many_as_their_lines(text in text()) {
-        let table = format!("one two -> outcome  wire\n{text}");
-        if let Ok(rows) = row::parse(&file("cases/s.toml", &table), 1, &table) {
-            prop_assert_eq!(rows.columns.len(), 2);
-            let lines = table.lines().skip(1).map(str::trim);
-            let rows_due = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-            prop_assert_eq!(rows.rows.len(), rows_due.count());
+    fn rows_are_as_many_as_their_lines(rows in vec(rows(), 0..4)) {
+        let text = format!("one engine -> field\n{}", rows.join("\n"));
+        let file = SourceFile { name: "t.toml".to_owned(), text: text.clone() };
+        if let Ok(table) = Table::parse(&file, 1, &text, &["field"]) {
+            prop_assert_eq!(table.rows.len(), rows.len());
         }
-    }
-
-    #[test]
-    fn all_files_together_are_crossed_or_refused(rows in text(), seen in text()) {
-        let claims = file("claims.toml", "[[claim]]\nid = \"C\"\nparagraph = \"\"\nsays = \"\"\n");
-        let [_, profile] = files("drivers/d.toml", PROFILE, "x");
-        let [_, suite] = files("cases/s.toml", SUITE, &rows);
-        let [_, known] = files("known.toml", KNOWN, &seen);
-        let _ = Data::parse(&[claims, profile, suite, known]);
     }
 }

@@ -4,7 +4,7 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{DataError, Said, SourceFile, UnknownWord};
+use super::{DataError, OutcomeClass, SourceFile, UnknownWord};
 use crate::tap::Wire;
 
 /// One divergence, with the cells that show it.
@@ -17,7 +17,7 @@ pub struct Known {
     /// Where that can be read.
     pub link: String,
     /// What is seen at the client instead.
-    pub said: Said,
+    pub class: OutcomeClass,
     /// What is seen on the wire instead.
     pub wire: Wire,
     /// The entry's line in `known.toml`.
@@ -67,11 +67,9 @@ impl Entry {
     fn parse(self, file: &SourceFile) -> Result<Known, DataError> {
         let line = file.line(&self.cells.span());
         let seen_at = file.line(&self.seen.span());
-        let (said, wire) = self.seen.as_ref().split_once("  ").ok_or_else(|| {
-            file.error(
-                seen_at,
-                "`seen` reads OUTCOME  WIRE, two blanks between them",
-            )
+        let (class, wire) = self.seen.as_ref().split_once("  ").ok_or_else(|| {
+            let what = "`seen` reads OUTCOME  WIRE, two blanks between them";
+            file.error(seen_at, what)
         })?;
         Ok(Known {
             matcher: glob(self.cells.as_ref())
@@ -80,7 +78,7 @@ impl Entry {
             cells: self.cells.into_inner(),
             reason: self.reason,
             link: self.link,
-            said: said
+            class: class
                 .parse()
                 .map_err(|error: UnknownWord| file.error(seen_at, error.to_string()))?,
             wire: wire

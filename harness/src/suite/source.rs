@@ -33,6 +33,17 @@ impl SourceFile {
         before.matches('\n').count() + 1
     }
 
+    /// The line, from 1, that begins with a key or holds a word first; 1 where none
+    /// does.
+    #[must_use]
+    pub fn line_of(&self, word: &str) -> usize {
+        let holds = |line: &str| {
+            let parts = line.split(|c: char| !(c.is_alphanumeric() || "-_".contains(c)));
+            parts.into_iter().any(|part| part == word)
+        };
+        self.text.lines().position(holds).map_or(1, |nth| nth + 1)
+    }
+
     /// The line of the first row inside a multi-line string: TOML drops a line
     /// break that follows the opening quotes.
     #[must_use]

@@ -127,7 +127,7 @@ pub struct Refusal {
 
 /// What an attempt came to, in the words of a truth table.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum Said {
+pub enum OutcomeClass {
     /// A session without encryption.
     Plaintext,
     /// A session over TLS.
@@ -213,7 +213,7 @@ impl FromStr for Refusal {
     }
 }
 
-impl FromStr for Said {
+impl FromStr for OutcomeClass {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
@@ -232,7 +232,7 @@ impl FromStr for Said {
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for OutcomeClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plaintext => f.write_str("plaintext"),
@@ -276,7 +276,7 @@ mod tests {
     #[case("refused negotiate no-tls")]
     #[case("refused authorise hba 28000")]
     fn a_word_reads_back(#[case] text: &str) {
-        let said: Said = text.parse().unwrap();
+        let said: OutcomeClass = text.parse().unwrap();
         assert_eq!(said.to_string(), text);
     }
 
@@ -291,7 +291,7 @@ mod tests {
     #[case("refused authorise hba 280", "unknown SQLSTATE `280`")]
     #[case("refused authorise hba 28000 more", "unknown refusal")]
     fn an_unknown_word_lists_the_valid_ones(#[case] text: &str, #[case] error: &str) {
-        let seen = text.parse::<Said>().unwrap_err().to_string();
+        let seen = text.parse::<OutcomeClass>().unwrap_err().to_string();
         assert!(seen.starts_with(error), "{seen}");
     }
 }

@@ -41,7 +41,7 @@ async fn check(args: &Args, data: &Data) -> Result<u8, Failure> {
     let chain = args.select.chain.read()?;
     let outputs = args.json.open()?;
     let mut sinks = Sinks {
-        console: Console::new(outputs.people, data.claims.clone(), args.verbose),
+        console: Console::new(outputs.people, data.claims.as_ref().clone(), args.verbose),
         json: outputs.json.map(report::Json::new),
     };
     let engines = args.place.everything(&args.engines.versions()).await?;

@@ -8,7 +8,7 @@ use harness::{
     findings::{self, Finding, Played},
     report::{Gather, JsonClaims, claims_text},
     run::{Options, Summary},
-    suite::{Claim, Data, Plan, Selection, Target},
+    suite::{Cell, Claim, Data, Plan, Selection, Target},
 };
 use suites::{Engine, Failure, Workers};
 
@@ -60,7 +60,7 @@ async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
     });
     let (mut asks, mut findings) = (asked.collect::<Vec<_>>(), Vec::new());
     if args.engines.asks_for_all() {
-        let (found, missing) = bygone(&args.place, &claims).await;
+        let (found, missing) = superseded(&args.place, &claims).await;
         asks.extend(found);
         findings.extend(missing);
     }
@@ -78,7 +78,7 @@ async fn claims(args: &Args, data: &Data) -> Result<u8, Failure> {
     for ask in &asks {
         let played = gather.played(ask.engine.target());
         let found =
-            (ask.claims.iter()).filter_map(|claim| Finding::of(claim, played, &gather.evidence));
+            (ask.claims.iter()).filter_map(|claim| Finding::of(claim, played, &gather.judged));
         findings.extend(found);
     }
     if findings.is_empty() {
@@ -103,14 +103,14 @@ fn made_for_none() -> Failure {
 
 /// The old servers that claims are made for which aren't made for the newest of
 /// their major version; and what can't be measured for want of one.
-async fn bygone<'a>(place: &Where, claims: &[&'a Claim]) -> (Vec<Ask<'a>>, Vec<Finding<'a>>) {
+async fn superseded<'a>(place: &Where, claims: &[&'a Claim]) -> (Vec<Ask<'a>>, Vec<Finding<'a>>) {
     let (mut asks, mut missing) = (Vec::<Ask>::new(), Vec::new());
     for claim in claims
         .iter()
         .copied()
-        .filter(|claim| claim.unmeasured.is_none())
+        .filter(|claim| !claim.is_unmeasured())
     {
-        for [last, first] in claim.bygone() {
+        for [last, first] in claim.superseded_minors() {
             let engine = match place.one_more(last).await {
                 Err(_) if first != last => place.one_more(first).await,
                 engine => engine,
@@ -137,7 +137,7 @@ async fn bygone<'a>(place: &Where, claims: &[&'a Claim]) -> (Vec<Ask<'a>>, Vec<F
 }
 
 fn selected<'a>(data: &'a Data, filters: &[String]) -> anyhow::Result<Vec<&'a Claim>> {
-    let documented = || data.claims.iter().filter(|claim| claim.beside.is_none());
+    let documented = || data.claims.iter().filter(|claim| claim.extra.is_none());
     let taken = |claim: &&Claim| {
         filters.is_empty() || filters.iter().any(|part| claim.id.contains(part.as_str()))
     };
@@ -149,17 +149,15 @@ fn selected<'a>(data: &'a Data, filters: &[String]) -> anyhow::Result<Vec<&'a Cl
     Ok(claims)
 }
 
-/// The cells that speak for or against the claims.
+/// The cells that are about the claims.
 fn plan(data: &Data, asks: &[Ask]) -> Result<Plan, Failure> {
     let mut cells = Vec::new();
     for Ask { engine, claims } in asks {
         let plan = Plan::against(data, &[engine.target()], &Selection::default())
             .map_err(|error| Failure::Usage(error.into()))?;
         let about = |id: &String| claims.iter().any(|claim| claim.id == *id);
-        cells.extend(
-            (plan.cells.into_iter())
-                .filter(|cell| about(&cell.claim) || cell.against.iter().any(about)),
-        );
+        let cells_about = |cell: &Cell| cell.claims.iter().any(|(id, _)| about(id));
+        cells.extend(plan.cells.into_iter().filter(cells_about));
     }
     Ok(Plan { cells })
 }

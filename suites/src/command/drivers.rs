@@ -2,11 +2,12 @@
 
 use std::{fmt::Write, path::PathBuf};
 
+use harness::suite::{Data, Does, Page, TrustKind, UnderTls};
 use suites::{Failure, data};
 
 use super::print;
 
-/// From where the profiles come.
+/// Where the pages come from.
 #[derive(clap::Args)]
 pub struct Args {
     /// A folder of suites to read instead of the built-in ones
@@ -14,34 +15,62 @@ pub struct Args {
     suites_from: Option<PathBuf>,
 }
 
-/// Prints what the profiles say.
+/// Prints what the pages say.
 pub fn run(args: &Args) -> Result<u8, Failure> {
     let data = data::load(args.suites_from.as_deref()).map_err(Failure::Usage)?;
     let mut text = String::new();
-    for profile in data.profiles.values() {
-        let mut line = |line: String| {
-            // Writing to a String does not fail.
-            let _ = writeln!(text, "{line}");
-        };
-        line(format!("{}: {}", profile.id, profile.name));
-        line(format!("  without sslmode   {}", profile.default));
-        for (word, does) in &profile.modes {
-            line(format!("  sslmode={word:<11} {does}"));
-        }
-        for (word, why) in &profile.rejects {
-            line(format!("  sslmode={word:<11} refused: {why}"));
-        }
-        for configuration in &profile.configurations {
-            line(format!(
-                "  set up as {:<12} {}",
-                configuration.id, configuration.does
-            ));
-            line(format!("  {:<22} {}", "", configuration.source));
-        }
-        for source in &profile.sources {
-            line(format!("  source            {source}"));
-        }
-        line(String::new());
+    for page in data.drivers.values() {
+        // Writing to a String does not fail.
+        let _ = describe(&mut text, &data, page);
     }
     print(&text)
+}
+
+/// A driver with a root certificate named, in the first of its ways.
+fn describe(text: &mut String, data: &Data, page: &Page) -> std::fmt::Result {
+    writeln!(text, "{}: {}", page.id, page.name)?;
+    writeln!(text, "  default           {}", page.default)?;
+    let words = data.rules.axes.get("sslmode").into_iter().flatten();
+    for (word, _) in words {
+        let way = &page.configurations[0].id;
+        let Ok(connects) = page.connects(way, word, TrustKind::File) else {
+            continue;
+        };
+        writeln!(text, "  sslmode={word:<11} {}", does(&connects.does))?;
+    }
+    for way in &page.configurations {
+        writeln!(text, "  set up as {:<12} {}", way.id, way.does)?;
+        writeln!(text, "  {:<22} {}", "", way.source)?;
+    }
+    for source in &page.sources {
+        writeln!(text, "  source            {source}")?;
+    }
+    writeln!(text)
+}
+
+/// The four facts, in a line.
+fn does(does: &Does) -> String {
+    match does {
+        Does::Refuse(refusal) => format!("refused: {}", refusal.meaning()),
+        Does::Dial {
+            tries,
+            goes_on,
+            tls,
+        } => {
+            let words: Vec<&str> = tries.iter().map(|one| one.word()).collect();
+            let tries = match words.len() {
+                1 => format!("tries {}", words[0]),
+                _ => format!("tries {} (goes on after {goes_on})", words.join(", then ")),
+            };
+            match tls {
+                None => tries,
+                Some(UnderTls::Stop(refusal)) => {
+                    format!("{tries}; stops under TLS: {}", refusal.meaning())
+                }
+                Some(UnderTls::Verify(verifies, anchors)) => {
+                    format!("{tries}; verifies {verifies} against {anchors}")
+                }
+            }
+        }
+    }
 }

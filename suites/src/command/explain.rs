@@ -7,7 +7,7 @@ use harness::{
     engine::NEWEST,
     report::{self, Stage},
     run::Options,
-    suite::{Cell, Data},
+    suite::{Bearing, Cell, Data},
 };
 use suites::{Chain, Engine, Failure, Setup, Workers};
 
@@ -121,20 +121,22 @@ fn explain(data: &Data, cell: &Cell) -> String {
     let case = &cell.case;
     let expected = report::expected(cell);
     let mut text = entry("cell", [&cell.id]);
-    if let Some(claim) = data.claims.get(&cell.claim) {
-        let from = match &claim.beside {
-            Some(why) => format!("{}, beside the document: {why}", claim.id),
-            None => format!("{}, «{}»", claim.id, claim.paragraph),
+    for (id, bearing) in &cell.claims {
+        let Some(claim) = data.claims.get(id) else {
+            continue;
         };
-        text += &entry("claim", [&from, &claim.says]);
+        let from = match &claim.extra {
+            Some(why) => format!("{id}, beside the document: {why}"),
+            None => format!("{id}, «{}»", claim.paragraph),
+        };
+        let name = match bearing {
+            Bearing::Keeps => "claim",
+            Bearing::Breaks => "against",
+            Bearing::Differs(_) => "differs",
+        };
+        text += &entry(name, [&from, &claim.says]);
     }
-    for claim in (cell.against.iter()).filter_map(|id| data.claims.get(id)) {
-        text += &entry(
-            "against",
-            [&format!("{}, «{}»", claim.id, claim.paragraph), &claim.says],
-        );
-    }
-    text += &entry("row", [&format!("{}:{}", case.suite.file.name, cell.line)]);
+    text += &entry("rows", &cell.places);
     text += &entry("source", [&case.suite.source]);
     text += &entry(
         "driver",
@@ -147,7 +149,7 @@ fn explain(data: &Data, cell: &Cell) -> String {
     text += &entry("expected", [&expected.outcome]);
     text += &entry("on the wire", [&expected.wire]);
     if let Some(known) = &cell.known {
-        let seen = format!("{}  {}", known.said, known.wire);
+        let seen = format!("{}  {}", known.class, known.wire);
         let why = format!("{} ({})", known.reason, known.link);
         text += &entry("known", [seen, why]);
     }

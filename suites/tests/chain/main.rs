@@ -40,11 +40,11 @@ const CELLS: [&str; 8] = [
     "libpq/require",
     "libpq/verify-ca",
     "libpq/verify-full",
-    "tokio-postgres-native-tls/any-hostname",
-    "tokio-postgres-native-tls/default",
-    "tokio-postgres-native-tls/stack",
-    "tokio-postgres-rustls/any-hostname",
-    "tokio-postgres-rustls/default",
+    "tokio-postgres-native-tls/require",
+    "tokio-postgres-native-tls:any-hostname/require",
+    "tokio-postgres-native-tls:stack/require",
+    "tokio-postgres-rustls/require",
+    "tokio-postgres-rustls:any-hostname/require",
 ];
 
 /// A driver's cells that refuse: part of their ids, outcome, alert in clear.
@@ -56,54 +56,54 @@ const NONE: Refusals = &[];
 /// RFC 5280, 6.1: no path to a trust anchor.
 const NO_PATH: Refusals = &[
     ("libpq/", "refused tls verify", Some("unknown_ca")),
-    ("native-tls/", "refused tls chain", Some("unknown_ca")),
-    ("rustls/", "refused tls chain", None),
+    ("native-tls", "refused tls chain", Some("unknown_ca")),
+    ("rustls", "refused tls chain", None),
 ];
 
 /// OpenSSL wants a self-signed anchor (`X509_V_FLAG_PARTIAL_CHAIN` is not set);
 /// rustls-webpki takes any certificate for one.
 const PARTIAL_PATH: Refusals = &[
     ("libpq/", "refused tls verify", Some("unknown_ca")),
-    ("native-tls/", "refused tls chain", Some("unknown_ca")),
+    ("native-tls", "refused tls chain", Some("unknown_ca")),
 ];
 
 /// docs.rs native-tls, `Certificate::from_pem`: one certificate of a file.
 const FIRST_ANCHOR_ALONE: Refusals = &[(
-    "native-tls/default",
+    "native-tls/require",
     "refused tls chain",
     Some("unknown_ca"),
 )];
 
 /// PostgreSQL 18, 32.19.1: verify-full alone compares the name, and a CN where
 /// there is no SAN; so does OpenSSL. RFC 9525, 6.1, and rustls-webpki: no CN.
-const NO_SAN: Refusals = &[("rustls/default", "refused tls name", None)];
+const NO_SAN: Refusals = &[("rustls/require", "refused tls name", None)];
 
 /// The same of a SAN for another name. libpq looks after the handshake, and
 /// sends no alert.
 const OTHER_NAME: Refusals = &[
     ("libpq/verify-full", "refused tls name", None),
     (
-        "native-tls/default",
+        "native-tls/require",
         "refused tls name",
         Some("bad_certificate"),
     ),
     (
-        "native-tls/stack",
+        "native-tls:stack/",
         "refused tls name",
         Some("bad_certificate"),
     ),
-    ("rustls/default", "refused tls name", None),
+    ("rustls/require", "refused tls name", None),
 ];
 
 /// RFC 5280, 6.1.3 (a)(2).
 const OVER: Refusals = &[
     ("libpq/", "refused tls verify", Some("certificate_expired")),
     (
-        "native-tls/",
+        "native-tls",
         "refused tls validity",
         Some("certificate_expired"),
     ),
-    ("rustls/", "refused tls validity", None),
+    ("rustls", "refused tls validity", None),
 ];
 
 /// RFC 5929, 4.1: the channel binding tls-server-end-point is undefined where
@@ -116,11 +116,11 @@ const NO_CHANNEL_BINDING: Refusals = &[("libpq/", "refused authenticate channel-
 const WEAK_KEY: Refusals = &[
     ("libpq/", "refused tls verify", Some("bad_certificate")),
     (
-        "native-tls/",
+        "native-tls",
         "refused tls weak-key",
         Some("bad_certificate"),
     ),
-    ("rustls/", "refused tls signature", None),
+    ("rustls", "refused tls signature", None),
 ];
 
 #[rstest]
@@ -313,18 +313,22 @@ fn the_key_of_another_leaf_is_told_before_anything_is_started() {
 fn ordinary_cases_can_not_ask_for_what_nobody_gave() {
     let from = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();
-    for sub in ["cases", "drivers"] {
-        fs::create_dir(folder.path().join(sub)).unwrap();
+    let copy = |name: &str, to: &str| {
+        let to = folder.path().join(to);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from.join(name), to).unwrap();
+    };
+    for name in ["axes", "claims", "engines", "known", "transport"] {
+        copy(&format!("{name}.toml"), &format!("{name}.toml"));
     }
-    let copies = [
-        ("chain.toml", "cases/mine.toml"),
-        ("claims.toml", "claims.toml"),
-        ("known.toml", "known.toml"),
-        ("drivers/libpq.toml", "drivers/libpq.toml"),
-    ];
-    for (name, to) in copies {
-        fs::copy(from.join(name), folder.path().join(to)).unwrap();
+    for sub in ["drivers", "refusals", "verifiers"] {
+        for entry in fs::read_dir(from.join(sub)).unwrap() {
+            let name = format!("{sub}/{}", entry.unwrap().file_name().display());
+            copy(&name, &name);
+        }
     }
+    copy("chain.toml", "cases/mine.toml");
+    fs::create_dir(folder.path().join("written")).unwrap();
     let output = rds_tls(&folder, "list")
         .args(["--suites-from", "."])
         .output()

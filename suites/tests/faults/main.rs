@@ -16,7 +16,7 @@ use harness::{
     policy::{Leaf, Policy, TlsVersion},
     report::Gather,
     run::{CellResult, Event, Options, Sink, Summary},
-    suite::{Cell, Data, Expectation, Plan, Selection},
+    suite::{Cell, Data, OutcomeClass, Plan, Selection},
 };
 use planted::{Altered, Careless, Mistaken, does_not_ask, forgets_sslmode};
 use rstest::rstest;
@@ -146,7 +146,7 @@ fn a_fault_is_told_of_the_claims_that_it_touches_and_no_others(
         gather.event(&Event::CellJudged(result));
     }
     let findings: Vec<Finding> = (data.claims.iter())
-        .filter_map(|claim| Finding::of(claim, played, &gather.evidence))
+        .filter_map(|claim| Finding::of(claim, played, &gather.judged))
         .collect();
     let unrecorded: Vec<&str> = (findings.iter())
         .filter(|found| found.unrecorded.is_some())
@@ -182,7 +182,10 @@ fn a_driver_that_does_not_ask_fails_where_an_answer_is_due() {
         })
     });
     let (_, results, summary) = play(&data, &["session/"], |_| true, plant);
-    for result in &results {
+    let asks = |result: &&CellResult| {
+        (result.cell.expected()).is_some_and(|expected| expected.answers.is_some())
+    };
+    for result in results.iter().filter(asks) {
         let due = Verdict::Fail(vec!["the question was not answered".to_owned()]);
         assert_eq!(result.verdict, due, "{}", result.cell.id);
     }
@@ -211,10 +214,11 @@ fn a_driver_that_ignores_its_trust_anchors_fails_where_they_matter() {
     let filters = ["libpq/both/verify-ca", "libpq/both/verify-full"];
     let (cells, results, summary) = play(&data, &filters, |cell| !is_refused_unparsed(cell), plant);
     for (cell, result) in cells.iter().zip(&results) {
-        let Expectation::See { said, .. } = &cell.expects else {
+        let Some(expected) = cell.expected() else {
             continue;
         };
-        let encrypted = said.to_string() == "encrypted";
+        let said = &expected.class;
+        let encrypted = *said == OutcomeClass::Encrypted;
         match &result.verdict {
             Verdict::Pass => assert!(encrypted, "{} passes", cell.id),
             Verdict::Fail(differences) => {
@@ -245,8 +249,8 @@ fn a_driver_that_forgets_sslmode_in_a_uri_fails_in_the_uri_cells() {
     assert_eq!(
         failed,
         [
-            "connection-string/libpq/uri/allow",
-            "connection-string/libpq/uri/disable"
+            "connection-string/libpq/uri/disable",
+            "connection-string/libpq/uri/allow"
         ]
     );
 }
@@ -257,8 +261,8 @@ fn a_refusal_in_other_words_fails() {
     for file in &mut files {
         file.text = file
             .text
-            .replace("no encryption'", "no encrypted'")
-            .replace("SSL off'", "SSL of'");
+            .replace("-> no encryption", "-> no encrypted")
+            .replace("-> SSL off", "-> SSL of");
     }
     let data = Data::parse(&files).unwrap();
     let (cells, results, _) = play(
@@ -288,13 +292,14 @@ fn a_known_divergence_is_known_only_as_recorded(
     #[case] exit_code: u8,
 ) {
     // The row is made wrong, so that what the server does diverges from it.
-    let id = "sslmode/tokio-postgres-notls/force-ssl/disable";
-    let data = with_known(id, seen, |text| {
-        text.replace(
-            "force-ssl       unset,disable,prefer  -> refused authorise hba 28000  startup error:28000",
-            "force-ssl       unset,disable,prefer  -> plaintext  startup",
+    let data = with_known(NOTLS, seen, |text| {
+        edited(
+            text,
+            "plaintext  *       *                 no              -> refused authorise hba 28000  startup error:28000                      28000",
+            "plaintext  *       *                 no              -> plaintext  startup  -",
         )
     });
+    let id = NOTLS;
     let (_, results, summary) = play(&data, &[id], |_| true, Plant::default());
     assert_eq!(harness::report::verdict(&results[0].verdict), verdict);
     assert_eq!(summary.exit_code(), exit_code);
@@ -302,9 +307,8 @@ fn a_known_divergence_is_known_only_as_recorded(
 
 #[test]
 fn a_known_divergence_that_is_gone_fails() {
-    let id = "sslmode/tokio-postgres-notls/force-ssl/disable";
-    let data = with_known(id, "plaintext  startup", str::to_owned);
-    let (_, results, _) = play(&data, &[id], |_| true, Plant::default());
+    let data = with_known(NOTLS, "plaintext  startup", str::to_owned);
+    let (_, results, _) = play(&data, &[NOTLS], |_| true, Plant::default());
     let Verdict::Fail(differences) = &results[0].verdict else {
         panic!("{:?}", results[0].verdict);
     };
@@ -314,8 +318,18 @@ fn a_known_divergence_that_is_gone_fails() {
     );
 }
 
+const NOTLS: &str = "sslmode/tokio-postgres-notls/force-ssl/disable/none/right";
+
+/// A text in which some words are replaced by others; they must be there.
+fn edited(text: &str, words: &str, others: &str) -> String {
+    assert!(text.contains(words), "{words}");
+    text.replace(words, others)
+}
+
 fn with_known(id: &str, seen: &str, edit: impl Fn(&str) -> String) -> Data {
     let mut files = data::built_in();
+    // A wrong row would stop the plan, as the written tables say otherwise.
+    files.retain(|file| !file.name.starts_with("written/"));
     for file in &mut files {
         match file.name.as_str() {
             "known.toml" => {
@@ -323,11 +337,11 @@ fn with_known(id: &str, seen: &str, edit: impl Fn(&str) -> String) -> Data {
                     "[[known]]\ncells = \"{id}\"\nreason = \"a test\"\nlink = \"here\"\nseen = \"{seen}\"\n"
                 );
             }
-            "cases/sslmode.toml" => file.text = edit(&file.text),
+            "transport.toml" => file.text = edit(&file.text),
             _ => {}
         }
     }
-    Data::parse(&files).unwrap()
+    Data::read(&files).unwrap()
 }
 
 /// What is planted: nothing, in the server, or in the drivers.
@@ -412,14 +426,14 @@ impl Sink for Collect {
 }
 
 /// Whether the tables expect something else of the same cell under another
-/// value of an axis.
+/// value of an axis; of a driver that doesn't play that value, nothing else.
 fn rows_differ(data: &Data, cell: &Cell, told: &str, does: &str) -> bool {
     let id = cell.case.id.replace(told, does);
     let other = (data.cases.iter())
         .find(|case| case.id == id)
-        .and_then(|case| case.at(cell.target.version()))
-        .unwrap_or_else(|| panic!("no cell {id}"));
-    harness::report::expected(cell) != harness::report::expected(&other)
+        .and_then(|case| case.at(cell.target.version()));
+    let expected = harness::report::expected;
+    other.is_some_and(|other| expected(cell) != expected(&other))
 }
 
 fn is_refused_unparsed(cell: &Cell) -> bool {

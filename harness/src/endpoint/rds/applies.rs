@@ -4,7 +4,8 @@ use super::{Found, found::Certificate, wire::Tls};
 use crate::{
     engine::RESERVED_DATABASE,
     policy::{Admits, Defaults, Leaf, Policy, TlsVersion},
-    suite::{Cell, Expectation, Given, Kind, Role, Said, Settings, Trust, Who},
+    suite::{Cell, Given, Kind, OutcomeClass, Role, Settings, Trust, Who},
+    tap::Word,
 };
 
 /// The functions of sslinfo (sslinfo--1.2.sql).
@@ -42,10 +43,9 @@ impl Found {
 
     /// A proxy's session is not the client's: `pg_stat_ssl` tells of its own.
     fn stands_behind_a_proxy(&self, cell: &Cell) -> Option<String> {
-        let Expectation::See { said, .. } = &cell.expects else {
-            return None;
-        };
-        let by_client = matches!(said, Said::Refused(refusal) if refusal.sqlstate.is_none());
+        let class = &cell.expected()?.class;
+        let by_client =
+            matches!(class, OutcomeClass::Refused(refusal) if refusal.sqlstate.is_none());
         (self.kind == Kind::RdsProxy && !by_client).then(|| {
             "an RDS Proxy answers for the instance, in its own words and with its own session; \
              name the instance in RDS_ENDPOINT"
@@ -187,27 +187,20 @@ impl Found {
     /// here: of the server where a row speaks of some engines alone and a
     /// handshake is expected, and where the client is held to some.
     fn lacks_version(&self, defaults: &Defaults, cell: &Cell) -> Option<String> {
-        let Expectation::See { wire, .. } = &cell.expects else {
-            return None;
-        };
+        let wire = &cell.expected()?.wire;
         let settings = &cell.case.settings;
         let (min, max) = self.limits();
         let (min, max) = min.zip(max)?;
-        let highest = settings.options.get("ssl_max_protocol_version");
-        let highest: Option<TlsVersion> = highest.and_then(|version| version.parse().ok());
+        let highest = cell.case.way.offers.map(|[_, highest]| highest);
         if settings.given.unwrap_or_default() != Given::Policy {
             return (highest.is_some_and(|highest| highest < min))
                 .then(|| format!("the instance takes no version below {min}"));
         }
-        let shakes_hands = wire.to_string().contains("hello");
+        let shakes_hands = (wire.connections().iter().flatten()).any(|word| *word == Word::Hello);
         let tls_max = settings.tls_max.unwrap_or(defaults.tls_max);
         let tls_min = settings.tls_min.unwrap_or(defaults.tls_min);
-        let by_max = cell.engine_bound && shakes_hands && max != tls_max;
-        let pinned = (settings.options.keys()).any(|name| name.ends_with("_protocol_version"))
-            || cell
-                .case
-                .configuration()
-                .is_some_and(|known| known.pins_tls);
+        let by_max = cell.by_version && shakes_hands && max != tls_max;
+        let pinned = cell.case.way.offers.is_some();
         let by_limits = pinned && (min, max) != (tls_min, tls_max);
         (by_max || by_limits).then(|| {
             format!(

@@ -5,13 +5,13 @@ use std::io;
 use serde::Serialize;
 
 use crate::{
-    findings::{ClaimVerdict, Finding, Tells},
+    findings::{ClaimVerdict, Evidence, Finding},
     report::{json::JsonEndpoint, words::verdict},
     run::Summary,
 };
 
 /// The version of the format; a change that breaks a reader raises it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// All findings, for programs. README.md describes the fields.
 #[derive(Debug, Serialize)]
@@ -44,8 +44,9 @@ struct JsonClaim<'a> {
     #[serde(rename = "where")]
     extent: Option<&'a str>,
     documented: String,
-    readings: Vec<String>,
+    revisions: Vec<String>,
     measured: Vec<JsonMeasured<'a>>,
+    differs: Vec<JsonDifference<'a>>,
     because: &'a [String],
     unrecorded: Option<&'a str>,
     cells: Vec<JsonCell<'a>>,
@@ -54,7 +55,15 @@ struct JsonClaim<'a> {
 #[derive(Debug, Serialize)]
 struct JsonMeasured<'a> {
     seen: &'a str,
-    tells: Tells,
+    evidence: Evidence,
+    cells: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonDifference<'a> {
+    actual: &'a str,
+    reason: &'a str,
+    link: &'a str,
     cells: usize,
 }
 
@@ -62,7 +71,7 @@ struct JsonMeasured<'a> {
 struct JsonCell<'a> {
     id: &'a str,
     verdict: &'static str,
-    tells: Tells,
+    evidence: Evidence,
 }
 
 impl<'a> JsonClaims<'a> {
@@ -118,23 +127,31 @@ impl<'a> JsonClaim<'a> {
             verdict: found.verdict,
             extent: found.extent.as_deref(),
             documented: found.claim.documented(found.played.engine),
-            readings: (found.claim.readings.iter())
-                .map(|reading| format!("{}: {}", reading.dated, reading.says))
+            revisions: (found.claim.revisions.iter())
+                .map(|revision| format!("{}: {}", revision.dated, revision.says))
                 .collect(),
             measured: (found.measured().into_iter())
                 .map(|one| JsonMeasured {
                     seen: one.seen,
-                    tells: one.tells,
+                    evidence: one.evidence,
                     cells: one.cells,
+                })
+                .collect(),
+            differs: (found.differs.iter())
+                .map(|(one, cells)| JsonDifference {
+                    actual: &one.actual,
+                    reason: &one.reason,
+                    link: &one.link,
+                    cells: *cells,
                 })
                 .collect(),
             because: &found.because,
             unrecorded: found.unrecorded.as_deref(),
             cells: (found.cells.iter())
-                .map(|(evidence, tells)| JsonCell {
-                    id: &evidence.cell.id,
-                    verdict: verdict(&evidence.verdict),
-                    tells: *tells,
+                .map(|(judged, evidence)| JsonCell {
+                    id: &judged.cell.id,
+                    verdict: verdict(&judged.verdict),
+                    evidence: *evidence,
                 })
                 .collect(),
         }

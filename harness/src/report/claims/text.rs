@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::json::JsonSummary;
 use crate::{
-    findings::{ClaimVerdict, Finding, Played, Tells},
+    findings::{ClaimVerdict, Evidence, Finding, JudgedCell, Played},
     report::console::TABLE_WIDTH,
     run::Summary,
     suite::{Claim, Target},
@@ -40,10 +40,21 @@ pub fn claims_text(findings: &[Finding], summary: &Summary) -> String {
         let engines = engines.join(", ");
         lines.push(format!("{} (PostgreSQL {engines})", why.concat()));
     }
-    let left = |found: &&Finding| simply_holds(found) && found.claim.leaves.is_some();
+    let left = |found: &&Finding| simply_holds(found) && found.claim.not_covered.is_some();
     for (what, engines) in alike(findings.iter().filter(left), left_unmeasured) {
         let engines = engines.join(", ");
         lines.push(format!("{} (PostgreSQL {engines})", what.concat()));
+    }
+    let differs = |found: &&Finding| !found.differs.is_empty();
+    for (what, engines) in alike(findings.iter().filter(differs), drivers_that_differ) {
+        let engines = engines.join(", ");
+        let Some((heading, rest)) = what.split_first() else {
+            continue;
+        };
+        lines.push(format!(
+            "{heading} (PostgreSQL {engines})\n{}",
+            rest.concat()
+        ));
     }
     lines.push(closing(findings, summary));
     lines.join("\n")
@@ -69,7 +80,7 @@ fn table(findings: &[Finding]) -> Table {
     let heads = servers.iter().map(|server| head(server, &servers));
     let names = ["claim", "the RDS document says"].map(str::to_owned);
     table.set_header(names.into_iter().chain(heads));
-    let measurable = |found: &&Finding| found.claim.unmeasured.is_none();
+    let measurable = |found: &&Finding| !found.claim.is_unmeasured();
     let mut rows: Vec<(&Claim, Vec<&Finding>)> = Vec::new();
     for found in findings.iter().filter(measurable) {
         match (rows.iter_mut()).find(|(claim, _)| claim.id == found.claim.id) {
@@ -135,9 +146,23 @@ fn alike<'a>(
 }
 
 fn left_unmeasured(found: &Finding) -> Vec<String> {
-    let (id, what) = (&found.claim.id, found.claim.leaves.iter());
+    let (id, what) = (&found.claim.id, found.claim.not_covered.iter());
     what.map(|what| format!("not measured of {id}: {what}"))
         .collect()
+}
+
+/// A heading, and a line for each difference.
+fn drivers_that_differ(found: &Finding) -> Vec<String> {
+    let heading = format!("{}: drivers that do otherwise", found.claim.id);
+    let lines = found.differs.iter().map(|(one, cells)| {
+        let because = format!("{} ({})", one.reason, one.link);
+        [
+            entry("actual", &format!("{} ({cells} cells)", one.actual)),
+            entry("because", &because),
+        ]
+        .concat()
+    });
+    std::iter::once(heading).chain(lines).collect()
 }
 
 fn not_measured(found: &Finding) -> Vec<String> {
@@ -163,14 +188,16 @@ fn details(found: &Finding) -> Vec<String> {
         "document",
         &found.claim.documented(found.played.engine),
     ));
-    for reading in &found.claim.readings {
-        lines.push(entry("", &format!("{}: {}", reading.dated, reading.says)));
+    for revision in &found.claim.revisions {
+        lines.push(entry("", &format!("{}: {}", revision.dated, revision.says)));
     }
     if let Some(extent) = &found.extent {
         lines.push(entry("holds", &extent.replace("; or ", "\nor ")));
     }
     let measured = found.measured();
-    let told = measured.iter().filter(|one| one.tells != Tells::Kept);
+    let told = measured
+        .iter()
+        .filter(|one| one.evidence == Evidence::NotKept);
     for one in told.clone().take(MEASURED) {
         let cells = format!("cells: {}, as {}", one.cells, one.example.case.id);
         lines.push(entry("measured", &format!("{}\n{cells}", one.seen)));
@@ -182,19 +209,16 @@ fn details(found: &Finding) -> Vec<String> {
             &format!("and {more} more; --json tells them all"),
         ));
     }
-    let count = |wanted: Tells| {
-        found
-            .cells
-            .iter()
-            .filter(|(_, tells)| *tells == wanted)
-            .count()
+    let count = |wanted: Evidence| {
+        let is = |(_, evidence): &&(&JudgedCell, Evidence)| *evidence == wanted;
+        found.cells.iter().filter(is).count()
     };
     lines.push(entry(
         "cells",
         &format!(
             "{} as documented, {} not",
-            count(Tells::Kept),
-            count(Tells::NotKept)
+            count(Evidence::Kept),
+            count(Evidence::NotKept)
         ),
     ));
     for why in &found.because {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use toml::Spanned;
 
+use super::{Finds, Held, TrustKind};
 use crate::{
     driver::Form,
     policy::{Admits, Leaf, Policy, TlsVersion},
@@ -30,6 +30,19 @@ pub enum Trust {
     System,
     /// Those that a person gave, beside a leaf of their own.
     Given,
+}
+
+impl Trust {
+    /// What it holds of the server's chain (`certs_gen::Trust`).
+    #[must_use]
+    pub const fn holds(self) -> Held {
+        match self {
+            Self::Root | Self::Bundle | Self::Given => Held::Root,
+            Self::WrongRoot | Self::Missing | Self::System => Held::Other,
+            Self::Subordinate => Held::Subordinate,
+            Self::Both => Held::Both,
+        }
+    }
 }
 
 /// Who logs in.
@@ -117,7 +130,7 @@ macro_rules! settings {
     ($($(#[$doc:meta])* $field:ident: $kind:ty,)*) => {
         /// What an axis value sets: of the server policy, of the attempt, or of
         /// what the driver finds around it.
-        #[derive(Clone, Debug, Default, Deserialize)]
+        #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
         #[serde(deny_unknown_fields, default)]
         pub struct Settings {
             $($(#[$doc])* pub $field: Option<$kind>,)*
@@ -163,13 +176,13 @@ settings! {
     /// Policy: who finds a line in `pg_hba.conf`.
     admits: Admits,
     /// Attempt: a configuration of the driver's profile.
-    configuration: Spanned<String>,
+    configuration: String,
     /// Attempt: connection string or URI.
     form: Form,
     /// Attempt: the host.
     host: Dial,
     /// Attempt: `sslmode`.
-    sslmode: Spanned<String>,
+    sslmode: String,
     /// Attempt: `sslrootcert`.
     sslrootcert: Trust,
     /// Attempt: who logs in.
@@ -177,7 +190,9 @@ settings! {
     /// Attempt: the database.
     database: String,
     /// Attempt: a question of the suite, to ask over the session.
-    ask: Spanned<String>,
+    ask: String,
+    /// Server: what the attempt is answered by `pg_hba.conf`.
+    finds: Finds,
     /// Surroundings: `~/.postgresql/root.crt`.
     home_root_crt: Trust,
     /// Surroundings: `SSL_CERT_FILE`.
@@ -190,7 +205,64 @@ settings! {
     member_of: Role,
 }
 
+/// Connection parameters that attempts have anyway.
+const OWN_PARAMETERS: [&str; 9] = [
+    "host",
+    "hostaddr",
+    "port",
+    "user",
+    "password",
+    "dbname",
+    "application_name",
+    "sslmode",
+    "sslrootcert",
+];
+
 impl Settings {
+    /// An option that a key of its own sets.
+    #[must_use]
+    pub fn shadowing_option(&self) -> Option<&str> {
+        let own = |name: &&String| OWN_PARAMETERS.contains(&name.as_str());
+        self.options.keys().find(own).map(String::as_str)
+    }
+
+    /// How trust anchors are named.
+    #[must_use]
+    pub fn trust_kind(&self) -> TrustKind {
+        match (self.sslrootcert, self.home_root_crt) {
+            (None, None) => TrustKind::None,
+            (None, Some(_)) => TrustKind::Home,
+            (Some(Trust::Missing), _) => TrustKind::Missing,
+            (Some(Trust::System), _) if self.ssl_cert_file.is_none() => TrustKind::SystemEmpty,
+            (Some(Trust::System), _) => TrustKind::System,
+            (Some(_), _) => TrustKind::File,
+        }
+    }
+
+    /// What a file of trust anchors holds of the server's chain: the one that is
+    /// named, or the one at home.
+    #[must_use]
+    pub fn held_by_file(&self) -> Held {
+        (self.sslrootcert.or(self.home_root_crt)).map_or(Held::Other, Trust::holds)
+    }
+
+    /// The same of the file's first certificate.
+    #[must_use]
+    pub fn held_by_first(&self) -> Held {
+        match self.sslrootcert.or(self.home_root_crt) {
+            // The first of a bundle is a stranger.
+            Some(Trust::Bundle) | None => Held::Other,
+            Some(Trust::Both) => Held::Root,
+            Some(trust) => trust.holds(),
+        }
+    }
+
+    /// The same of what the system trusts.
+    #[must_use]
+    pub fn held_by_system(&self) -> Held {
+        self.ssl_cert_file.map_or(Held::Other, Trust::holds)
+    }
+
     /// Whether they need something that a person must give first.
     #[must_use]
     pub fn need_given(&self) -> bool {
