@@ -26,7 +26,9 @@ use tempfile::TempDir;
 use tree::files;
 
 #[rstest]
+#[case(Signal::SIGHUP, 129)]
 #[case(Signal::SIGINT, 130)]
+#[case(Signal::SIGQUIT, 131)]
 #[case(Signal::SIGTERM, 143)]
 fn a_signal_ends_the_run_with_what_was_seen(#[case] signal: Signal, #[case] code: i32) {
     let temp = temp();
@@ -35,7 +37,9 @@ fn a_signal_ends_the_run_with_what_was_seen(#[case] signal: Signal, #[case] code
 }
 
 #[rstest]
+#[case(Signal::SIGHUP, 129)]
 #[case(Signal::SIGINT, 130)]
+#[case(Signal::SIGQUIT, 131)]
 #[case(Signal::SIGTERM, 143)]
 fn a_signal_ends_claims_with_what_could_not_be_found_out(
     #[case] signal: Signal,
@@ -58,6 +62,21 @@ fn a_signal_ends_claims_with_what_could_not_be_found_out(
     assert_eq!(claims.wait().unwrap().code(), Some(code), "{text}");
     assert!(text.contains("RDS-TLS-03 could not be found out"), "{text}");
     assert!(text.contains("the run was interrupted"), "{text}");
+    assert_nothing_left(&temp);
+}
+
+/// As under nohup.
+#[test]
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
+    let temp = temp();
+    let mut under_nohup = Command::new("sh");
+    under_nohup
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_rds-tls"))
+        .args(["check", "--backend", "embedded", "connection-string/"])
+        .env("TMPDIR", temp.path());
+    let mut under_nohup = program::without_an_instance(under_nohup);
+    Running::start(&mut under_nohup).goes_on_after(Signal::SIGHUP);
     assert_nothing_left(&temp);
 }
 

@@ -91,8 +91,8 @@ enum Switch {
     Off,
 }
 
-/// Starts an instance and stops it at SIGINT, SIGTERM or `--stop`; or leaves it
-/// running; or ends one.
+/// Starts an instance and stops it at a signal of [`suites::EndingSignals`] or
+/// at `--stop`; or leaves it running; or ends one.
 pub fn run(args: Args) -> Result<u8, Failure> {
     if args.detach && !args.detached {
         return detach::launch();
