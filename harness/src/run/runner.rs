@@ -14,10 +14,11 @@ use super::{
     CellResult, Event, Sink, Summary,
     end::{End, INTERRUPTED},
     group::{self, Group},
+    lost,
 };
 use crate::{
     driver::Driver,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, LogMark},
     judge::Verdict,
     suite::{Cell, Trust},
 };
@@ -108,8 +109,10 @@ impl Runner {
                 &chain("the sanity attempt before the group failed", &error),
             );
         }
+        let mark = endpoint.log_mark().await;
         let mut results = self.play_all(endpoint, &group.cells, end, sink).await;
         if end.has_come().is_some() {
+            excuse_lost(endpoint, mark.ok(), &mut results).await;
             return results;
         }
         if let Err(error) = endpoint.sanity().await {
@@ -120,6 +123,8 @@ impl Runner {
                 }
             }
         }
+        // After the sanity attempt: by then the log tells of what came before.
+        excuse_lost(endpoint, mark.ok(), &mut results).await;
         results
     }
 
@@ -155,6 +160,19 @@ impl Runner {
             .map(|(result, cell)| result.unwrap_or_else(|| unplayed(cell, &ended)))
             .collect()
     }
+}
+
+/// Breaks the failures that the server's end of a connection explains. The log
+/// is asked only where something failed, and may be nobody's to read.
+async fn excuse_lost(endpoint: &dyn Endpoint, mark: Option<LogMark>, results: &mut [CellResult]) {
+    if !lost::is_any_failed(results) {
+        return;
+    }
+    let log = match mark {
+        Some(mark) => endpoint.log_since(mark).await.unwrap_or_default(),
+        None => String::new(),
+    };
+    lost::excuse(results, &log);
 }
 
 /// A run's clock: `seconds` of its summary.
