@@ -103,6 +103,16 @@ fn a_server_that_dies_in_the_middle_breaks_the_rest() {
     assert_nothing_left(&temp);
 }
 
+#[test]
+fn a_server_that_is_stopped_in_the_middle_breaks_the_rest() {
+    let temp = temp();
+    let run = Running::start(&mut command(&temp));
+    kill(postmaster(temp.path()), Signal::SIGSTOP).unwrap();
+    let text = run.breaks();
+    assert!(text.contains("the server did not "), "{text}");
+    assert_nothing_left(&temp);
+}
+
 fn command(temp: &TempDir) -> Command {
     let mut command = program::rds_tls();
     command

@@ -39,6 +39,8 @@ fn main() -> ExitCode {
     let embedded = tests![
         embedded::a_key_that_others_may_read_is_refused,
         embedded::a_dead_server_is_an_error,
+        embedded::a_stopped_postmaster_is_an_error_and_is_ended,
+        embedded::a_server_that_is_stopped_as_a_whole_is_an_error_and_is_ended,
         embedded::no_secret_is_logged_and_nothing_stays,
         embedded::what_a_killed_run_left_is_swept,
     ];
