@@ -226,8 +226,8 @@ fn a_file_that_holds_nothing_of_its_kind_is_named(
         };
         let expected = format!("{} {says}", wrong.display());
         assert!(refusal(&wrong).starts_with(&expected), "{expected}");
-        let expected = format!("{} can't be read", missing.display());
-        assert_eq!(refusal(&missing), expected);
+        let expected = format!("{} can't be read (No such file", missing.display());
+        assert!(refusal(&missing).starts_with(&expected), "{expected}");
     }
 }
 
@@ -241,13 +241,6 @@ fn a_damaged_certificate_after_a_good_one_is_not_overlooked(mut somebody: Somebo
         somebody.refusal().0,
         GivenError::Certificate { .. }
     ));
-}
-
-#[rstest]
-fn a_file_without_an_end_is_read_to_a_bound(mut somebody: Somebody) {
-    somebody.files.trust = "/dev/zero".into();
-    let (_, says) = somebody.refusal();
-    assert!(says.starts_with("/dev/zero is larger than 1 MiB"), "{says}");
 }
 
 #[rstest]
