@@ -11,7 +11,7 @@ use openssl::{
 
 use crate::{
     regular_file::{RegularFileError, read_regular_file},
-    trial::{reasons, shake_hands},
+    trial::{load, reasons, shake_hands},
 };
 
 /// Where somebody's server certificate is, PEM each.
@@ -37,8 +37,9 @@ pub struct Given {
 }
 
 impl Given {
-    /// Reads the files, and tries chain and key in a handshake, blocking for
-    /// as long as that takes: some milliseconds.
+    /// Reads the files, loads the leaf as a server does, and tries chain and
+    /// key in a handshake, blocking for as long as that takes: some
+    /// milliseconds.
     ///
     /// # Errors
     /// When a file can't be read or is not what it should be, the key belongs
@@ -49,6 +50,9 @@ impl Given {
         let trust = read_regular_file(&files.trust)?;
         certificates(&files.trust, &trust)?;
         check_pair(files, &chain, &key)?;
+        if let Some(leaf) = chain.first() {
+            load(leaf).map_err(damaged_certificate(&files.chain))?;
+        }
         shake_hands(&chain, &key).map_err(|why| GivenError::Unservable {
             chain: files.chain.clone(),
             key: files.key.clone(),
