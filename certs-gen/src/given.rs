@@ -163,7 +163,7 @@ pub enum GivenError {
     )]
     NoCertificate(PathBuf),
     /// A certificate that OpenSSL does not read.
-    #[error("{} holds a certificate that is damaged ({why}); write the file anew", path.display())]
+    #[error("{} holds a certificate that is damaged ({why}); write the file anew, or have the certificate issued again", path.display())]
     Certificate {
         /// The file.
         path: PathBuf,
