@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// A parser of PEM leaves extensions alone. `SSL_CTX_use_certificate_chain_file`,
 /// by which PostgreSQL loads (be-secure-openssl.c, `be_tls_init`), fails also when
-/// all went well but for an entry in the error queue (ssl_rsa.c,
+/// all went well but for an entry in the error queue (`ssl_rsa.c`,
 /// `use_certificate_chain_file`), and damaged extensions leave one.
 pub(crate) fn load(leaf: &X509Ref) -> Result<(), ErrorStack> {
     let mut context = SslContext::builder(SslMethod::tls_server())?;

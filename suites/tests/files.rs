@@ -4,7 +4,9 @@
 #[path = "emulate/bounded.rs"]
 mod bounded;
 mod leftovers;
+mod proc;
 mod program;
+mod until;
 
 use std::{
     fs::{self, File},

@@ -3,9 +3,11 @@
 
 mod guard;
 mod leftovers;
+mod proc;
 mod program;
 mod running;
 mod tree;
+mod until;
 
 use std::{
     fs,
@@ -76,7 +78,10 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
         .args(["check", "--backend", "embedded", "connection-string/"])
         .env("TMPDIR", temp.path());
     let mut under_nohup = program::without_an_instance(under_nohup);
-    Running::start(&mut under_nohup).goes_on_after(Signal::SIGHUP);
+    let run = Running::start(&mut under_nohup);
+    run.signal(Signal::SIGHUP);
+    let (status, text) = run.end();
+    assert_eq!(status.code(), Some(0), "{status}: {text}");
     assert_nothing_left(&temp);
 }
 

@@ -406,7 +406,7 @@ mod tests {
     }
 
     /// The certificate signs nothing: no suite of TLS 1.2 takes it
-    /// (`ssl_set_masks` in ssl_lib.c), and TLS 1.3 doesn't look.
+    /// (`ssl_set_masks` in `ssl_lib.c`), and TLS 1.3 doesn't look.
     #[rstest]
     #[case::as_it_can(Leaf::Given, SslVersion::TLS1_3, Some("TLSv1.3"))]
     #[case::as_no_version_can(Leaf::Given, SslVersion::TLS1_2, None)]

@@ -79,12 +79,11 @@ impl Runner {
         let mut end = End::new(self.stop.clone(), endpoint.facts().limits.run);
         let mut silences = Silences::default();
         for group in &groups {
-            let results = match silences.are_too_many() {
-                Some(why) => broken(&group.cells, &why),
-                None => {
-                    let run = self.run_group(endpoint, group, &mut end, &mut silences, sink);
-                    run.await
-                }
+            let results = if let Some(why) = silences.are_too_many() {
+                broken(&group.cells, &why)
+            } else {
+                let run = self.run_group(endpoint, group, &mut end, &mut silences, sink);
+                run.await
             };
             for result in results {
                 summary.count(&result);

@@ -4,7 +4,6 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
@@ -22,6 +21,7 @@ use tokio::time::timeout;
 
 use crate::{
     place::{Place, start, stop, waiting_run},
+    proc,
     shared::assert_dead,
 };
 
@@ -67,7 +67,7 @@ pub async fn a_server_that_is_stopped_as_a_whole_is_an_error_and_is_ended(place:
     assert_silent_and_ended(server.as_mut()).await;
     stop(server, run_dir).await;
     for child in children {
-        assert!(kill(child, None).is_err(), "{child} is left");
+        assert!(!proc::Process::of(child).lives(), "{child} is left");
     }
 }
 
@@ -128,13 +128,8 @@ fn postmaster(run: &Path) -> Pid {
 }
 
 fn children(parent: Pid) -> Vec<Pid> {
-    let listed = Command::new("ps")
-        .args(["-o", "pid=", "--ppid", &parent.to_string()])
-        .output()
-        .unwrap();
-    let pids = String::from_utf8(listed.stdout).unwrap();
-    let pids = pids.split_whitespace().map(|pid| pid.parse().unwrap());
-    pids.map(Pid::from_raw).collect()
+    let of_parent = proc::all().filter(|process| process.parent() == Some(parent));
+    of_parent.map(|process| process.pid).collect()
 }
 
 /// The cluster in a run's folder.
@@ -163,13 +158,8 @@ fn find(folder: &Path, name: &str) -> PathBuf {
 
 /// How many live processes were started with the folder for an argument.
 fn servers_of(data: &Path) -> usize {
-    let listed = Command::new("ps")
-        .args(["-eww", "-o", "stat=,args="])
-        .output()
-        .unwrap();
-    let wanted = format!("-D {} ", data.display());
-    String::from_utf8_lossy(&listed.stdout)
-        .lines()
-        .filter(|line| line.contains(&wanted) && !line.starts_with('Z'))
+    let wanted = format!("-D\0{}\0", data.display());
+    proc::all()
+        .filter(|process| process.arguments().contains(&wanted) && process.lives())
         .count()
 }

@@ -126,7 +126,7 @@ fn kill_sleeper(run: &Path) {
                     .trim_end_matches('\0')
                     .ends_with(") SELECT")
         };
-        let asked = proc::others().into_iter().find(is_asked);
+        let asked = proc::others().find(is_asked);
         // Twice in a row: any other's query is over by then.
         let seen = asked.map(|process| process.pid);
         let is_same = seen.is_some() && seen == sleeper;

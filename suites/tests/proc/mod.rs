@@ -15,18 +15,20 @@ pub struct Process {
     pub pid: Pid,
 }
 
-/// All processes but this one.
-pub fn others() -> Vec<Process> {
+pub fn all() -> impl Iterator<Item = Process> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.map(|pid| Process::of(Pid::from_raw(pid)))
-        .filter(|process| process.pid != Pid::this())
-        .collect()
 }
 
-/// Arguments and environments of all other processes.
+/// All but this one.
+pub fn others() -> impl Iterator<Item = Process> {
+    all().filter(|process| process.pid != Pid::this())
+}
+
+/// Arguments and environments of all processes.
 pub fn arguments_and_environments() -> String {
-    (others().iter())
+    all()
         .map(|process| process.arguments() + &process.environment())
         .collect()
 }
@@ -62,7 +64,7 @@ impl Process {
         self.stat().get(1)?.parse().ok().map(Pid::from_raw)
     }
 
-    /// The fields of `stat` behind the name: state, ppid, pgrp, session, tty_nr.
+    /// The fields of `stat` behind the name: state, ppid, pgrp, session, `tty_nr`.
     pub fn stat(&self) -> Vec<String> {
         let stat = self.text("stat");
         let (_, fields) = stat.rsplit_once(") ").unwrap_or_default();

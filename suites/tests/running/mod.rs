@@ -32,7 +32,7 @@ impl Running {
     pub fn interrupt(mut self, signal: Signal, code: i32) {
         // The second policy follows the verdicts of the first one's cells.
         read_policies(&mut self.out, &mut self.text, 2);
-        kill(self.run.pid(), signal).unwrap();
+        self.signal(signal);
         let (status, text) = self.end();
         assert_eq!(status.code(), Some(code), "{text}");
         let summary = text.lines().last().unwrap();
@@ -44,16 +44,9 @@ impl Running {
         assert!(text.contains("the run was interrupted"), "{text}");
     }
 
-    /// It plays all its cells all the same, and they pass.
-    pub fn goes_on_after(self, signal: Signal) {
-        kill(self.run.pid(), signal).unwrap();
-        let (status, text) = self.end();
-        assert_eq!(status.code(), Some(0), "{status}: {text}");
-    }
-
     /// It has no chance to clean up.
     pub fn kill(self) {
-        kill(self.run.pid(), Signal::SIGKILL).unwrap();
+        self.signal(Signal::SIGKILL);
         let (status, _) = self.end();
         assert_eq!(status.signal(), Some(9));
     }
@@ -66,7 +59,12 @@ impl Running {
         text
     }
 
-    fn end(mut self) -> (ExitStatus, String) {
+    pub fn signal(&self, signal: Signal) {
+        kill(self.run.pid(), signal).unwrap();
+    }
+
+    /// Waits for its end; gives what it printed, too.
+    pub fn end(mut self) -> (ExitStatus, String) {
         self.out.read_to_string(&mut self.text).unwrap();
         (self.run.wait().unwrap(), self.text)
     }

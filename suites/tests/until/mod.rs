@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// No test waits as long for what is going to happen, on a busy machine too.
+/// More than anything takes that happens at all, on a busy machine too.
 const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 
