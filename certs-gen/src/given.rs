@@ -1,11 +1,7 @@
 //! A server certificate that somebody has, read and tried before a server is
 //! started with it.
 
-use std::{
-    fs::File,
-    io::{self, Read as _},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use openssl::{
     error::ErrorStack,
@@ -13,11 +9,10 @@ use openssl::{
     x509::X509,
 };
 
-use crate::trial::{reasons, shake_hands};
-
-/// The most that is read of a file, in bytes: the bundle of all of RDS's roots
-/// is a fifth of it.
-const LARGEST: u64 = 1 << 20;
+use crate::{
+    regular_file::{RegularFileError, read_regular_file},
+    trial::{load, reasons, shake_hands},
+};
 
 /// Where somebody's server certificate is, PEM each.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -42,18 +37,22 @@ pub struct Given {
 }
 
 impl Given {
-    /// Reads the files, and tries chain and key in a handshake, blocking for
-    /// as long as that takes: some milliseconds.
+    /// Reads the files, loads the leaf as a server does, and tries chain and
+    /// key in a handshake, blocking for as long as that takes: some
+    /// milliseconds.
     ///
     /// # Errors
     /// When a file can't be read or is not what it should be, the key belongs
     /// to another certificate, or no handshake comes about.
     pub fn read(files: &GivenFiles) -> Result<Self, GivenError> {
-        let chain = certificates(&files.chain, &contents(&files.chain)?)?;
-        let key = private_key(&files.key, &contents(&files.key)?)?;
-        let trust = contents(&files.trust)?;
+        let chain = certificates(&files.chain, &read_regular_file(&files.chain)?)?;
+        let key = private_key(&files.key, &read_regular_file(&files.key)?)?;
+        let trust = read_regular_file(&files.trust)?;
         certificates(&files.trust, &trust)?;
         check_pair(files, &chain, &key)?;
+        if let Some(leaf) = chain.first() {
+            load(leaf).map_err(damaged_certificate(&files.chain))?;
+        }
         shake_hands(&chain, &key).map_err(|why| GivenError::Unservable {
             chain: files.chain.clone(),
             key: files.key.clone(),
@@ -89,19 +88,6 @@ impl Given {
     /// The file as it is: clients differ in what they read of one.
     pub(crate) fn trust(&self) -> &[u8] {
         &self.trust
-    }
-}
-
-fn contents(path: &Path) -> Result<Vec<u8>, GivenError> {
-    let mut contents = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut contents));
-    match read {
-        Ok(length) if length as u64 > LARGEST => Err(GivenError::TooLarge(path.to_owned())),
-        Ok(_) => Ok(contents),
-        Err(source) => Err(GivenError::Read {
-            path: path.to_owned(),
-            source,
-        }),
     }
 }
 
@@ -168,16 +154,8 @@ fn damaged_key(path: &Path) -> impl FnOnce(ErrorStack) -> GivenError {
 #[non_exhaustive]
 pub enum GivenError {
     /// A file can't be read.
-    #[error("{} can't be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A file is larger than any of its kind.
-    #[error("{} is larger than 1 MiB, and so no file of certificates or of a key", .0.display())]
-    TooLarge(PathBuf),
+    #[error(transparent)]
+    File(#[from] RegularFileError),
     /// A file without a certificate.
     #[error(
         "{} holds no certificate in PEM (-----BEGIN CERTIFICATE-----); `openssl x509 -inform DER` \
@@ -185,7 +163,7 @@ pub enum GivenError {
     )]
     NoCertificate(PathBuf),
     /// A certificate that OpenSSL does not read.
-    #[error("{} holds a certificate that is damaged ({why}); write the file anew", path.display())]
+    #[error("{} holds a certificate that is damaged ({why}); write the file anew, or have the certificate issued again", path.display())]
     Certificate {
         /// The file.
         path: PathBuf,

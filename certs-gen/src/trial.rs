@@ -7,11 +7,32 @@ use openssl::{
     error::{Error, ErrorStack},
     pkey::{PKey, Private},
     ssl::{HandshakeError, Ssl, SslContext, SslMethod, SslVerifyMode, SslVersion},
-    x509::X509,
+    x509::{X509, X509Ref},
 };
 
 /// How long either end waits for the other.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Loads a leaf as a server does, to its last extension; gives the reason where
+/// no server can.
+///
+/// A parser of PEM leaves extensions alone. `SSL_CTX_use_certificate_chain_file`,
+/// by which PostgreSQL loads (be-secure-openssl.c, `be_tls_init`), fails also when
+/// all went well but for an entry in the error queue (`ssl_rsa.c`,
+/// `use_certificate_chain_file`), and damaged extensions leave one.
+pub(crate) fn load(leaf: &X509Ref) -> Result<(), ErrorStack> {
+    let mut context = SslContext::builder(SslMethod::tls_server())?;
+    context.set_cipher_list("DEFAULT:@SECLEVEL=0")?;
+    // What others left there is taken out.
+    drop(ErrorStack::get());
+    context.set_certificate(leaf)?;
+    let left = ErrorStack::get();
+    if left.errors().is_empty() {
+        Ok(())
+    } else {
+        Err(left)
+    }
+}
 
 /// One handshake of TLS 1.3 between a server with the certificate and a client
 /// that verifies nothing; gives the reason where none comes about.

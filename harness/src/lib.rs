@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod engine;
 pub mod findings;
 pub mod judge;
+pub mod password;
 pub mod policy;
 pub mod report;
 pub mod run;

@@ -1,6 +1,9 @@
 //! Workers as the harness meets them: well behaved, and not. This program is
 //! its own worker, so it has a `main` of its own.
 
+#[path = "../../suites/tests/proc/mod.rs"]
+mod proc;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -18,6 +21,7 @@ use harness::driver::{
     worker::{BUILT_IN, Limits, Pool, WorkerCommand, protocol, serve_if_asked},
 };
 use libtest_mimic::{Arguments, Trial};
+use nix::unistd::Pid;
 
 fn main() -> ExitCode {
     serve_if_asked(std::env::args_os());
@@ -215,8 +219,8 @@ fn shutdown() {
     assert_eq!(why, "its workers were stopped");
     for pid in fs::read_to_string(pids).unwrap().split_whitespace() {
         // An orphan may be a zombie until init looks at it.
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+        let process = proc::Process::of(Pid::from_raw(pid.parse().unwrap()));
+        assert!(!process.lives(), "{pid}: {}", process.arguments());
     }
 }
 

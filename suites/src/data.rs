@@ -2,7 +2,8 @@
 
 use std::{fs, io, path::Path};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use certs_gen::read_regular_text;
 use harness::{
     policy::DefaultsTable,
     suite::{CHAIN_FILE, Data, SourceFile},
@@ -143,8 +144,8 @@ impl Contents {
             .into_iter()
             .map(|name| {
                 let path = folder.join(&name);
-                let text = fs::read_to_string(&path)
-                    .with_context(|| format!("the suite file {} can't be read", path.display()))?;
+                let text = read_regular_text(&path)
+                    .map_err(|error| anyhow!("a suite file can't be had: {error}"))?;
                 Ok(file(name, &text))
             })
             .collect()

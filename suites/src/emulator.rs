@@ -6,6 +6,7 @@ use certs_gen::DEFAULT_ENDPOINT;
 use harness::{
     endpoint::{Endpoint, Facts, Master},
     engine::Version,
+    password::password,
     policy::{Leaf, Policy, TlsVersion},
     suite::Trust,
 };
@@ -277,10 +278,13 @@ impl Builder {
     /// Starts it.
     ///
     /// # Errors
-    /// Usage, when the engine can't be had or a name is wrong; else when its
+    /// Usage, when the engine can't be had or a name or the password is wrong; else when its
     /// name is borne by another, or the server does not start or does not show
     /// what it is to be like.
     pub async fn start(self) -> Result<Emulator, Failure> {
+        if let Some(given) = &self.master.password {
+            password(given.expose_secret()).map_err(|error| Failure::Usage(error.into()))?;
+        }
         let engine = match self.found {
             Some(engine) => engine,
             None => self.backend.engine(self.engine).await?,

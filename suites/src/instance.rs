@@ -22,7 +22,7 @@ use crate::Failure;
 /// Beneath the folder that bears the name.
 const SOCKET: &str = "stop";
 /// How long an instance may take to end: a start that is under way goes on for
-/// half a minute at worst, and a server's shutdown for ten seconds.
+/// half a minute at worst, and a server's shutdown for a quarter of one.
 const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 

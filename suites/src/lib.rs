@@ -16,4 +16,4 @@ pub use ground::{Chain, Ground};
 pub use instance::{Asker, InstanceName, NotAnInstanceName};
 pub use say::say;
 pub use setup::{Failure, Setup, Workers};
-pub use stop::Stop;
+pub use stop::{EndingSignals, Stop};

@@ -26,7 +26,8 @@ use suites::{Backend, Chosen, Engine, Setup, Workers, data};
 
 type Results = Arc<OnceLock<HashMap<String, CellResult>>>;
 
-fn main() -> ExitCode {
+/// Also of a test that starts this as cargo does.
+pub fn main() -> ExitCode {
     harness::driver::worker::serve_if_asked(env::args_os());
     match run(&Arguments::from_args()) {
         Ok(code) => code,

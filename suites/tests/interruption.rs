@@ -3,9 +3,11 @@
 
 mod guard;
 mod leftovers;
+mod proc;
 mod program;
 mod running;
 mod tree;
+mod until;
 
 use std::{
     fs,
@@ -26,7 +28,9 @@ use tempfile::TempDir;
 use tree::files;
 
 #[rstest]
+#[case(Signal::SIGHUP, 129)]
 #[case(Signal::SIGINT, 130)]
+#[case(Signal::SIGQUIT, 131)]
 #[case(Signal::SIGTERM, 143)]
 fn a_signal_ends_the_run_with_what_was_seen(#[case] signal: Signal, #[case] code: i32) {
     let temp = temp();
@@ -35,7 +39,9 @@ fn a_signal_ends_the_run_with_what_was_seen(#[case] signal: Signal, #[case] code
 }
 
 #[rstest]
+#[case(Signal::SIGHUP, 129)]
 #[case(Signal::SIGINT, 130)]
+#[case(Signal::SIGQUIT, 131)]
 #[case(Signal::SIGTERM, 143)]
 fn a_signal_ends_claims_with_what_could_not_be_found_out(
     #[case] signal: Signal,
@@ -61,6 +67,24 @@ fn a_signal_ends_claims_with_what_could_not_be_found_out(
     assert_nothing_left(&temp);
 }
 
+/// As under nohup.
+#[test]
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
+    let temp = temp();
+    let mut under_nohup = Command::new("sh");
+    under_nohup
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_rds-tls"))
+        .args(["check", "--backend", "embedded", "connection-string/"])
+        .env("TMPDIR", temp.path());
+    let mut under_nohup = program::without_an_instance(under_nohup);
+    let run = Running::start(&mut under_nohup);
+    run.signal(Signal::SIGHUP);
+    let (status, text) = run.end();
+    assert_eq!(status.code(), Some(0), "{status}: {text}");
+    assert_nothing_left(&temp);
+}
+
 #[test]
 fn what_a_killed_run_left_goes_at_the_next_start() {
     let temp = temp();
@@ -81,6 +105,16 @@ fn a_server_that_dies_in_the_middle_breaks_the_rest() {
     let run = Running::start(&mut command(&temp));
     kill(postmaster(temp.path()), Signal::SIGKILL).unwrap();
     run.breaks();
+    assert_nothing_left(&temp);
+}
+
+#[test]
+fn a_server_that_is_stopped_in_the_middle_breaks_the_rest() {
+    let temp = temp();
+    let run = Running::start(&mut command(&temp));
+    kill(postmaster(temp.path()), Signal::SIGSTOP).unwrap();
+    let text = run.breaks();
+    assert!(text.contains("the server did not "), "{text}");
     assert_nothing_left(&temp);
 }
 

@@ -1,8 +1,9 @@
 //! No password leaves a run: not in what it prints or writes, and not in any
 //! process's arguments or environment.
 
+mod proc;
+
 use std::{
-    fs,
     io::{self, Write},
     sync::{Arc, Mutex},
 };
@@ -94,11 +95,8 @@ impl Sink for Everything {
 }
 
 fn processes() -> String {
-    let read = |path: std::path::PathBuf| fs::read(path).unwrap_or_default();
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries
-        .flat_map(|entry| ["cmdline", "environ"].map(|name| read(entry.path().join(name))))
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    proc::all()
+        .flat_map(|process| [process.arguments(), process.environment()])
         .filter(|text| {
             text.contains("__worker") || text.contains("postgres") || text.contains("rds-tls")
         })

@@ -242,7 +242,7 @@ async fn libpq_goes_away_by_itself_when_the_name_is_wrong() {
     };
     assert!(message.contains("does not match host name"), "{message}");
     tap.read_until_ended(1);
-    let text = tap.stop(Signal::SIGTERM);
+    let text = tap.stop(Signal::SIGHUP);
     rds.stop().await.unwrap();
     // Who is seen to go first is a race between its farewell and its end.
     let sentence = sentences(&text)[0];
@@ -277,7 +277,7 @@ fn a_connection_under_way_does_not_hold_the_end_up() {
     let tap = Tapping::start(&upstream.to_string(), &[]);
     let mut client = TcpStream::connect(tap.address).unwrap();
     let mut server = listener.accept().unwrap().0;
-    let text = tap.stop(Signal::SIGTERM);
+    let text = tap.stop(Signal::SIGQUIT);
     assert_eq!(text.lines().last(), Some("1 connection: 1 unfinished"));
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
     assert_eq!(server.read(&mut [0]).unwrap(), 0);

@@ -16,6 +16,7 @@ fn rds_tls(arguments: &[&str]) -> Output {
 #[case(&["check", "--drivers", "no-such"], "unknown driver `no-such`; valid: libpq, ")]
 #[case(&["check", "--suite", "no-such"], "unknown suite `no-such`; valid: ciphers, connection-string, ")]
 #[case(&["check", "no-such-cell"], "no cell is selected")]
+#[case(&["list", "no-such-cell"], "no cell is selected; see `rds-tls list` for their ids")]
 #[case(&["check", "--engine", "9"], "\"9\" is no version of PostgreSQL from 10 on")]
 #[case(&["check", "--engine", "17.99"], "17.99")]
 #[case(&["check", "--engine", "x"], "invalid value 'x' for '--engine")]

@@ -1,17 +1,21 @@
 //! The harness's own session: `rdsadmin`, by plain TCP, through the first line
 //! of `pg_hba.conf`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, time::Duration};
 
 use futures_util::future::try_join_all;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 
 use super::{EndpointError, error::describe};
 use crate::engine::ADMIN;
 
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a login may take. A server that is stopped has its connections
+/// accepted by the system, and then says nothing.
+const LOGIN_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the statements of one step may take; milliseconds are usual.
+const STATEMENT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A session that is opened again when it was lost.
 pub(super) struct Admin {
@@ -54,13 +58,29 @@ impl Admin {
     }
 
     async fn connect(&self) -> Result<Session, EndpointError> {
-        Session::open(self.config())
-            .await
-            .map_err(|error| EndpointError::Unreachable {
+        let opened = Session::open(self.config()).await;
+        opened.map_err(|error| match error {
+            NotOpened::Refused(why) => EndpointError::Unreachable {
                 address: self.address,
-                why: describe(&error),
-            })
+                why,
+            },
+            NotOpened::Silent => EndpointError::Silent {
+                what: "let the harness in".to_owned(),
+                waited: LOGIN_PATIENCE,
+            },
+        })
     }
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotOpened {
+    /// By the server, or by the system.
+    #[error("{0}")]
+    Refused(String),
+    /// Nobody said anything.
+    #[error("no answer to a login within {LOGIN_PATIENCE:?}")]
+    Silent,
 }
 
 /// One session of the superuser.
@@ -71,14 +91,17 @@ pub(super) struct Session {
 
 impl Session {
     /// Opens one; the caller says where and how.
-    pub(super) async fn open(mut config: Config) -> Result<Self, tokio_postgres::Error> {
+    pub(super) async fn open(mut config: Config) -> Result<Self, NotOpened> {
         config
             .user(ADMIN)
             .dbname("postgres")
             .application_name("rds-tls")
-            .ssl_mode(SslMode::Disable)
-            .connect_timeout(CONNECT_PATIENCE);
-        let (client, connection) = config.connect(NoTls).await?;
+            .ssl_mode(SslMode::Disable);
+        // The driver's own `connect_timeout` ends with the TCP connection.
+        let (client, connection) = match timeout(LOGIN_PATIENCE, config.connect(NoTls)).await {
+            Ok(connected) => connected.map_err(|e| NotOpened::Refused(describe(&e)))?,
+            Err(_) => return Err(NotOpened::Silent),
+        };
         let task = tokio::spawn(async {
             // Its errors come to light in the client's next statement.
             let _ = connection.await;
@@ -91,7 +114,7 @@ impl Session {
     /// `what` names them in an error, which never shows their text.
     pub(super) async fn run(&self, what: &str, statements: &[String]) -> Result<(), EndpointError> {
         let sent = statements.iter().map(|one| self.client.batch_execute(one));
-        try_join_all(sent).await.map_err(refused(what))?;
+        answered(what, try_join_all(sent)).await?;
         Ok(())
     }
 
@@ -101,11 +124,7 @@ impl Session {
         what: &str,
         query: &str,
     ) -> Result<Vec<Vec<Option<String>>>, EndpointError> {
-        let answer = self
-            .client
-            .simple_query(query)
-            .await
-            .map_err(refused(what))?;
+        let answer = answered(what, self.client.simple_query(query)).await?;
         let rows = answer.into_iter().filter_map(|message| match message {
             tokio_postgres::SimpleQueryMessage::Row(row) => {
                 let values = (0..row.len()).map(|i| row.get(i).map(str::to_owned));
@@ -123,10 +142,22 @@ impl Drop for Session {
     }
 }
 
-fn refused(what: &str) -> impl FnOnce(tokio_postgres::Error) -> EndpointError {
-    move |error| EndpointError::Statement {
-        what: what.to_owned(),
-        why: describe(&error),
+/// Waits for the answer to statements.
+async fn answered<T>(
+    what: &str,
+    answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, EndpointError> {
+    let what = what.to_owned();
+    match timeout(STATEMENT_PATIENCE, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(EndpointError::Statement {
+            what,
+            why: describe(&error),
+        }),
+        Err(_) => Err(EndpointError::Silent {
+            what,
+            waited: STATEMENT_PATIENCE,
+        }),
     }
 }
 

@@ -15,7 +15,6 @@ use tokio_postgres::Config;
 use super::{
     EndpointError,
     admin::{Session, quoted},
-    error::describe,
     log::Log,
     place::Place,
 };
@@ -144,7 +143,7 @@ pub(super) async fn first_session(
     loop {
         let why = match Session::open(config.clone()).await {
             Ok(session) => return Ok(session),
-            Err(error) => describe(&error),
+            Err(error) => error.to_string(),
         };
         let ended = place.ended().await;
         if ended.is_some() || Instant::now() > patience {

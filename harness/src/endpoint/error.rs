@@ -47,6 +47,17 @@ pub enum EndpointError {
         /// What happened instead of an answer.
         why: String,
     },
+    /// The server is there, and silent.
+    #[error(
+        "the server did not {what} within {waited:?}; see whether its process is stopped, or the \
+         machine overloaded"
+    )]
+    Silent {
+        /// What was asked of it.
+        what: String,
+        /// How long it had.
+        waited: Duration,
+    },
     /// The server refused a statement of the harness.
     #[error("the server refused to {what}: {why}")]
     Statement {
@@ -108,6 +119,13 @@ pub enum EndpointError {
 }
 
 impl EndpointError {
+    /// Whether the server gave no answer at all: it may give none to whatever
+    /// comes next, either.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent { .. })
+    }
+
     /// Names the file in an I/O error.
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

@@ -13,17 +13,20 @@ use nix::{
     unistd::Pid,
 };
 
-/// How long a server may take to end at once; it only has to tell its
-/// children.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a server may take to end at once. It only has to tell its children,
+/// and kills those that do not end after five seconds (postmaster.c,
+/// `SIGKILL_CHILDREN_AFTER_SECS`).
+const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Ends the server of a cluster, if one runs: an immediate shutdown, which
-/// frees its shared memory, then SIGKILL.
+/// Ends the server of a cluster, if one runs, also if it is stopped: an
+/// immediate shutdown, which frees its shared memory, then SIGKILL.
 pub(crate) fn end(data: &Path) {
     let Some(pid) = running(data) else {
         return;
     };
     for signal in [Signal::SIGQUIT, Signal::SIGKILL] {
+        // One that is stopped takes no other signal.
+        let _ = kill(pid, Signal::SIGCONT);
         let _ = kill(pid, signal);
         let patience = Instant::now() + PATIENCE;
         while Instant::now() < patience {

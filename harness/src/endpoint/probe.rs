@@ -4,6 +4,7 @@
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -15,7 +16,7 @@ use openssl::{
     },
 };
 
-use crate::policy::{Effective, TlsVersion};
+use crate::policy::{Effective, Leaf, TlsVersion};
 
 /// `SSLRequest`: length 8, code 1234 and 5679 (protocol.sgml, Message Formats).
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
@@ -43,12 +44,16 @@ pub(super) enum Seen {
 /// The client offers everything that this machine's OpenSSL has, from TLS 1.0
 /// on. Where the policy allows 1.2, one handshake is of 1.2 at most and offers
 /// the policy's ciphers alone, so that a server with none of them is seen: the
-/// suites of 1.3 are no part of a cipher list.
+/// suites of 1.3 are no part of a cipher list. Somebody's own leaf is not asked
+/// for that: see [`probe_own`].
 pub(super) fn probe(
     address: SocketAddr,
     policy: &Effective,
     patience: Duration,
 ) -> io::Result<Seen> {
+    if policy.leaf == Leaf::Given {
+        return probe_own(address, policy, patience);
+    }
     let everything = Offer::default();
     let listed = Offer {
         ciphers: &policy.ciphers,
@@ -72,6 +77,36 @@ pub(super) fn probe(
         return Ok(Seen::Failed(why));
     }
     Ok(seen)
+}
+
+/// The same for a leaf that somebody gave, which may be good for some versions
+/// alone: a key that may not sign serves TLS 1.3 and no lower one with ECDSA.
+/// What a client can have is what counts, so the versions of the policy are
+/// offered one less at a time until one shakes hands.
+fn probe_own(address: SocketAddr, policy: &Effective, patience: Duration) -> io::Result<Seen> {
+    let everything = Offer::default();
+    let first = everything.see(address, patience)?;
+    if !matches!(first, Seen::Failed(_)) {
+        return Ok(first);
+    }
+    let lower = [
+        (TlsVersion::Tls12, SslVersion::TLS1_2),
+        (TlsVersion::Tls11, SslVersion::TLS1_1),
+        (TlsVersion::Tls10, SslVersion::TLS1),
+    ];
+    for (version, max) in lower {
+        if (policy.tls_min..policy.tls_max).contains(&version) {
+            let offer = Offer {
+                max: Some(max),
+                ..everything
+            };
+            let seen = offer.see(address, patience)?;
+            if !matches!(seen, Seen::Failed(_)) {
+                return Ok(seen);
+            }
+        }
+    }
+    Ok(first)
 }
 
 /// What a client offers.
@@ -180,7 +215,8 @@ impl Seen {
 /// What the wire must show under a policy.
 ///
 /// The highest version that the policy allows is what both sides must come to:
-/// the client offers all, and every server here has TLS 1.3 in its library.
+/// the client offers all, and every server here has TLS 1.3 in its library. With
+/// somebody's own leaf it is any that the policy allows.
 pub(super) struct Expected<'a> {
     pub(super) policy: &'a Effective,
     pub(super) leaf_sha256: [u8; 32],
@@ -197,9 +233,22 @@ impl Expected<'_> {
             } => {
                 self.policy.ssl
                     && *leaf_sha256 == self.leaf_sha256
-                    && *version == self.policy.tls_max.to_string()
+                    && (version.parse()).is_ok_and(|version| self.versions().contains(&version))
             }
             Seen::Failed(_) => false,
+        }
+    }
+
+    fn versions(&self) -> RangeInclusive<TlsVersion> {
+        let Effective {
+            leaf,
+            tls_min,
+            tls_max,
+            ..
+        } = *self.policy;
+        match leaf {
+            Leaf::Given => tls_min..=tls_max,
+            _ => tls_max..=tls_max,
         }
     }
 }
@@ -210,7 +259,11 @@ impl std::fmt::Display for Expected<'_> {
             return f.write_str("no TLS");
         }
         let leaf = Fingerprint(&self.leaf_sha256);
-        write!(f, "{} with the leaf {leaf}", self.policy.tls_max)
+        let versions = self.versions();
+        match (versions.start(), versions.end()) {
+            (min, max) if min == max => write!(f, "{max} with the leaf {leaf}"),
+            (min, max) => write!(f, "{min} to {max} with the leaf {leaf}"),
+        }
     }
 }
 
@@ -246,16 +299,32 @@ impl std::fmt::Display for Fingerprint<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::{net::TcpListener, thread};
+
+    use openssl::{pkey::PKey, ssl::SslContextBuilder, x509::X509};
+    use rcgen::{CertificateParams, KeyPair, KeyUsagePurpose};
     use rstest::rstest;
 
     use super::*;
-    use crate::policy::{Admits, Leaf};
+    use crate::policy::Admits;
 
     fn tls(leaf: u8, version: &str) -> Seen {
         Seen::Tls {
             leaf_sha256: [leaf; 32],
             version: version.to_owned(),
             cipher: "any".to_owned(),
+        }
+    }
+
+    fn policy(leaf: Leaf, tls_min: TlsVersion, tls_max: TlsVersion) -> Effective {
+        Effective {
+            force_ssl: false,
+            ssl: true,
+            leaf,
+            tls_min,
+            tls_max,
+            ciphers: "HIGH".to_owned(),
+            admits: Admits::Everyone,
         }
     }
 
@@ -276,18 +345,107 @@ mod tests {
         #[case] expected: bool,
     ) {
         let policy = Effective {
-            force_ssl: false,
             ssl,
-            leaf: Leaf::Right,
-            tls_min: TlsVersion::Tls10,
-            tls_max,
-            ciphers: "HIGH".to_owned(),
-            admits: Admits::Everyone,
+            ..policy(Leaf::Right, TlsVersion::Tls10, tls_max)
         };
-        let wanted = Expected {
-            policy: &policy,
-            leaf_sha256: [1; 32],
-        };
-        assert_eq!(wanted.holds(&seen), expected);
+        assert_eq!(shows(&policy, &seen), expected);
+    }
+
+    #[rstest]
+    #[case(tls(1, "TLSv1.3"), true)]
+    #[case(tls(1, "TLSv1.2"), true)]
+    #[case(tls(1, "TLSv1.1"), false)]
+    #[case(tls(2, "TLSv1.3"), false)]
+    #[case(Seen::NoTls, false)]
+    #[case(Seen::Failed(String::new()), false)]
+    fn somebodys_own_leaf_may_serve_any_version_of_the_range(
+        #[case] seen: Seen,
+        #[case] expected: bool,
+    ) {
+        let policy = policy(Leaf::Given, TlsVersion::Tls12, TlsVersion::Tls13);
+        assert_eq!(shows(&policy, &seen), expected);
+    }
+
+    fn shows(policy: &Effective, seen: &Seen) -> bool {
+        let leaf_sha256 = [1; 32];
+        Expected {
+            policy,
+            leaf_sha256,
+        }
+        .holds(seen)
+    }
+
+    /// A P-256 key and its certificate.
+    fn certified(usages: &[KeyUsagePurpose]) -> SslContextBuilder {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([certs_gen::DEFAULT_ENDPOINT.to_owned()]).unwrap();
+        params.key_usages = usages.to_vec();
+        let certificate = params.self_signed(&key).unwrap();
+        let certificate = X509::from_der(certificate.der()).unwrap();
+        let key = PKey::private_key_from_der(key.serialized_der()).unwrap();
+        let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
+        context.set_certificate(&certificate).unwrap();
+        context.set_private_key(&key).unwrap();
+        context
+    }
+
+    /// A server that says `S` to each client and then does something, for as
+    /// long as the test lasts.
+    fn server(then: impl Fn(usize, TcpStream) + Send + 'static) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for (nth, stream) in listener.incoming().enumerate() {
+                let mut stream = stream.unwrap();
+                stream.read_exact(&mut [0; 8]).unwrap();
+                stream.write_all(b"S").unwrap();
+                then(nth, stream);
+            }
+        });
+        address
+    }
+
+    /// The certificate signs nothing: no suite of TLS 1.2 takes it
+    /// (`ssl_set_masks` in `ssl_lib.c`), and TLS 1.3 doesn't look.
+    #[rstest]
+    #[case::as_it_can(Leaf::Given, SslVersion::TLS1_3, Some("TLSv1.3"))]
+    #[case::as_no_version_can(Leaf::Given, SslVersion::TLS1_2, None)]
+    #[case::ours_serve_every_version(Leaf::Right, SslVersion::TLS1_3, None)]
+    fn a_leaf_that_serves_some_versions_alone_is_probed(
+        #[case] leaf: Leaf,
+        #[case] max: SslVersion,
+        #[case] version: Option<&str>,
+    ) {
+        let mut context = certified(&[KeyUsagePurpose::KeyAgreement]);
+        context.set_max_proto_version(Some(max)).unwrap();
+        let context = context.build();
+        let address = server(move |_, stream| {
+            // A client that goes away is what the test is about.
+            let _ = Ssl::new(&context).unwrap().accept(stream);
+        });
+        let policy = policy(leaf, TlsVersion::Tls12, TlsVersion::Tls13);
+        let seen = probe(address, &policy, Duration::from_secs(30)).unwrap();
+        match (&seen, version) {
+            (Seen::Tls { version: seen, .. }, Some(version)) => assert_eq!(seen, version),
+            (Seen::Failed(_), None) => {}
+            _ => panic!("{seen}"),
+        }
+    }
+
+    #[test]
+    fn a_lower_version_is_tried_where_the_highest_fails() {
+        let context = certified(&[]).build();
+        let address = server(move |nth, stream| {
+            // The first client, which offers everything, is left in the middle.
+            if nth > 0 {
+                let _ = Ssl::new(&context).unwrap().accept(stream);
+            }
+        });
+        let policy = policy(Leaf::Given, TlsVersion::Tls12, TlsVersion::Tls13);
+        let seen = probe(address, &policy, Duration::from_secs(30)).unwrap();
+        assert!(
+            matches!(&seen, Seen::Tls { version, .. } if version == "TLSv1.2"),
+            "{seen}"
+        );
     }
 }

@@ -54,7 +54,12 @@ impl Sanity {
             Ok(Ok(seen)) if seen == ssl => return Ok(()),
             Ok(Ok(seen)) => format!("pg_stat_ssl.ssl is {seen}"),
             Ok(Err(error)) => describe(&error),
-            Err(_) => format!("no answer in {PATIENCE:?}"),
+            Err(_) => {
+                return Err(EndpointError::Silent {
+                    what: format!("let {} log in", master.user),
+                    waited: PATIENCE,
+                });
+            }
         };
         Err(EndpointError::Sanity {
             user: master.user.clone(),

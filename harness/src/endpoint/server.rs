@@ -18,6 +18,10 @@ use crate::engine::{Account, Program};
 
 /// How long a fast shutdown may take: its checkpoint writes a small cluster.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+/// How long an immediate one may take: after five seconds, the postmaster kills
+/// children that do not end (postmaster.c, `SIGKILL_CHILDREN_AFTER_SECS`), and
+/// a child that is stopped ends by nothing else.
+const IMMEDIATE_PATIENCE: Duration = Duration::from_secs(8);
 /// How often a process is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(2);
 
@@ -70,8 +74,11 @@ impl Server {
         }
     }
 
-    /// A fast shutdown; after five seconds an immediate one, then SIGKILL.
+    /// A fast shutdown; after five seconds an immediate one, then SIGKILL. A
+    /// postmaster that is stopped is continued first, since it takes no other
+    /// signal.
     pub(super) async fn stop(&mut self) {
+        self.signal(Signal::SIGCONT);
         self.signal(Signal::SIGINT);
         let patience = Instant::now() + SHUTDOWN_PATIENCE;
         while Instant::now() < patience {
@@ -94,8 +101,9 @@ impl Server {
         if self.ended().is_some() {
             return;
         }
+        self.signal(Signal::SIGCONT);
         self.signal(Signal::SIGQUIT);
-        let patience = Instant::now() + SHUTDOWN_PATIENCE;
+        let patience = Instant::now() + IMMEDIATE_PATIENCE;
         while Instant::now() < patience {
             if self.ended().is_some() {
                 return;

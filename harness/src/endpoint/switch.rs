@@ -92,10 +92,9 @@ impl<L: Log> Switch<'_, L> {
             }
             self.check_log(mark).await?;
             if reloaded.elapsed() > PATIENCE {
-                return Err(EndpointError::NotShown {
-                    expected: format!("generation {}", self.generation),
-                    seen: format!("generation {}", shown.unwrap_or_default()),
-                    waited: reloaded.elapsed(),
+                return Err(EndpointError::Silent {
+                    what: "reload its configuration".to_owned(),
+                    waited: PATIENCE,
                 });
             }
             tokio::time::sleep(POLL).await;
@@ -113,9 +112,16 @@ impl<L: Log> Switch<'_, L> {
                     .and_then(|probed| probed);
             // After the probe: by then the postmaster is done with the reload.
             self.check_log(mark).await?;
-            let seen = probed.map_err(|error| EndpointError::Unreachable {
-                address,
-                why: error.to_string(),
+            let seen = probed.map_err(|error| match error.kind() {
+                // What a read or write timeout of a socket is, by platform.
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => EndpointError::Silent {
+                    what: "answer a request for TLS".to_owned(),
+                    waited: PROBE_PATIENCE,
+                },
+                _ => EndpointError::Unreachable {
+                    address,
+                    why: error.to_string(),
+                },
             })?;
             if self.expected.holds(&seen) {
                 return Ok(seen);

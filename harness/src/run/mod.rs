@@ -5,6 +5,7 @@ mod attempt;
 mod end;
 mod event;
 mod group;
+mod lost;
 mod runner;
 
 pub use event::{CellResult, Event, Sink, Summary};

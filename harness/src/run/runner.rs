@@ -14,13 +14,18 @@ use super::{
     CellResult, Event, Sink, Summary,
     end::{End, INTERRUPTED},
     group::{self, Group},
+    lost,
 };
 use crate::{
     driver::Driver,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, EndpointError, LogMark},
     judge::Verdict,
     suite::{Cell, Trust},
 };
+
+/// After so many groups in a row that ended because the server gave no answer,
+/// the rest of the run is not tried: each would wait as long.
+const SILENT_GROUPS: usize = 2;
 
 /// Where the trust anchors of a run are; the error is a sentence.
 pub type TrustFiles = dyn Fn(Trust) -> Result<PathBuf, String> + Send + Sync;
@@ -72,8 +77,15 @@ impl Runner {
             policies: groups.iter().filter(|group| group.is_played()).count(),
         });
         let mut end = End::new(self.stop.clone(), endpoint.facts().limits.run);
+        let mut silences = Silences::default();
         for group in &groups {
-            for result in self.run_group(endpoint, group, &mut end, sink).await {
+            let results = if let Some(why) = silences.are_too_many() {
+                broken(&group.cells, &why)
+            } else {
+                let run = self.run_group(endpoint, group, &mut end, &mut silences, sink);
+                run.await
+            };
+            for result in results {
                 summary.count(&result);
                 sink.event(&Event::CellJudged(&result));
             }
@@ -85,13 +97,14 @@ impl Runner {
         endpoint: &mut dyn Endpoint,
         group: &Group,
         end: &mut End,
+        silences: &mut Silences,
         sink: &mut dyn Sink,
     ) -> Vec<CellResult> {
         if let Some(why) = end.has_come() {
             return broken(&group.cells, &why);
         }
         if !group.is_played() {
-            return self.play_all(endpoint, &group.cells, end, sink).await;
+            return self.play_all(endpoint, &group.cells, end, sink).await.0;
         }
         match endpoint.apply(&group.policy).await {
             Ok(applied) => sink.event(&Event::PolicyApplied {
@@ -99,37 +112,52 @@ impl Runner {
                 applied: &applied,
             }),
             Err(error) => {
+                silences.note(&error);
                 return broken(&group.cells, &chain("the policy can't be applied", &error));
             }
         }
         if let Err(error) = endpoint.sanity().await {
+            silences.note(&error);
             return broken(
                 &group.cells,
                 &chain("the sanity attempt before the group failed", &error),
             );
         }
-        let mut results = self.play_all(endpoint, &group.cells, end, sink).await;
+        let mark = endpoint.log_mark().await;
+        let (mut results, silence) = self.play_all(endpoint, &group.cells, end, sink).await;
         if end.has_come().is_some() {
+            excuse_lost(endpoint, mark.ok(), &mut results).await;
             return results;
         }
-        if let Err(error) = endpoint.sanity().await {
+        let sanity = match silence {
+            Some(error) => Err(error),
+            None => endpoint.sanity().await,
+        };
+        if let Err(error) = sanity {
+            silences.note(&error);
             let why = chain("the sanity attempt after the group failed", &error);
             for result in &mut results {
                 if !matches!(result.verdict, Verdict::Skipped(_)) {
                     result.verdict = Verdict::Broken(why.clone());
                 }
             }
+        } else {
+            silences.end();
         }
+        // After the sanity attempt: by then the log tells of what came before.
+        excuse_lost(endpoint, mark.ok(), &mut results).await;
         results
     }
 
+    /// Plays cells until they are over, the end comes, or the server turns out
+    /// to give no answer any more.
     async fn play_all(
         &self,
         endpoint: &dyn Endpoint,
         cells: &[Cell],
         end: &mut End,
         sink: &mut dyn Sink,
-    ) -> Vec<CellResult> {
+    ) -> (Vec<CellResult>, Option<EndpointError>) {
         let facts = endpoint.facts();
         let most = facts.limits.connections.unwrap_or(usize::MAX);
         let mut attempts = stream::iter(cells.iter().enumerate())
@@ -137,6 +165,8 @@ impl Runner {
             .buffer_unordered(self.options.concurrency.min(most));
         let mut results: Vec<Option<CellResult>> = cells.iter().map(|_| None).collect();
         let mut ended = String::new();
+        let mut silence = None;
+        let mut unanswered = 0_usize;
         loop {
             let next = tokio::select! {
                 next = attempts.next() => next,
@@ -146,14 +176,76 @@ impl Runner {
                 }
             };
             let Some((nth, result)) = next else { break };
+            let is_broken = matches!(result.verdict, Verdict::Broken(_));
             results[nth] = Some(result);
             sink.event(&Event::AttemptDone);
+            unanswered += usize::from(is_broken);
+            // A driver that gave no answer may have got none. Asked ever more
+            // seldom, so that a driver which never works costs little.
+            if is_broken && unanswered.is_power_of_two() {
+                let asked = tokio::select! {
+                    asked = endpoint.sanity() => asked,
+                    why = end.comes() => {
+                        ended = why;
+                        break;
+                    }
+                };
+                silence = asked.err().filter(EndpointError::is_silence);
+                if let Some(error) = &silence {
+                    ended = error.to_string();
+                    break;
+                }
+            }
         }
-        results
+        drop(attempts);
+        let results = results
             .into_iter()
             .zip(cells)
             .map(|(result, cell)| result.unwrap_or_else(|| unplayed(cell, &ended)))
-            .collect()
+            .collect();
+        (results, silence)
+    }
+}
+
+/// Breaks the failures that the server's end of a connection explains. The log
+/// is asked only where something failed, and may be nobody's to read.
+async fn excuse_lost(endpoint: &dyn Endpoint, mark: Option<LogMark>, results: &mut [CellResult]) {
+    if !lost::is_any_failed(results) {
+        return;
+    }
+    let log = match mark {
+        Some(mark) => endpoint.log_since(mark).await.unwrap_or_default(),
+        None => String::new(),
+    };
+    lost::excuse(results, &log);
+}
+
+/// How many groups in a row ended because the server gave no answer.
+#[derive(Default)]
+struct Silences {
+    count: usize,
+    last: String,
+}
+
+impl Silences {
+    fn note(&mut self, error: &EndpointError) {
+        if error.is_silence() {
+            self.count += 1;
+            self.last = error.to_string();
+        } else {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.count = 0;
+    }
+
+    fn are_too_many(&self) -> Option<String> {
+        (self.count >= SILENT_GROUPS).then(|| {
+            let last = &self.last;
+            format!("not tried, since {SILENT_GROUPS} groups in a row had no answer: {last}")
+        })
     }
 }
 

@@ -4,14 +4,24 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Command,
+    time::Duration,
 };
 
-use harness::{endpoint::EndpointError, policy::Policy, rundir::sweep};
+use harness::{
+    endpoint::{Endpoint, EndpointError},
+    policy::Policy,
+    rundir::sweep,
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use secrecy::ExposeSecret;
+use tokio::time::timeout;
 
 use crate::{
     place::{Place, start, stop, waiting_run},
+    proc,
     shared::assert_dead,
 };
 
@@ -31,12 +41,51 @@ pub async fn a_key_that_others_may_read_is_refused(place: Place) {
 
 pub async fn a_dead_server_is_an_error(place: Place) {
     let (mut server, run_dir) = start(&place).await;
-    let pid_file = fs::read_to_string(find(run_dir.path(), "postmaster.pid")).unwrap();
-    let pid = pid_file.lines().next().unwrap();
-    let status = Command::new("kill").args(["-KILL", pid]).status().unwrap();
-    assert!(status.success());
+    kill(postmaster(run_dir.path()), Signal::SIGKILL).unwrap();
     assert_dead(server.as_mut()).await;
     stop(server, run_dir).await;
+}
+
+/// Its sessions go on, and it takes no new ones.
+pub async fn a_stopped_postmaster_is_an_error_and_is_ended(place: Place) {
+    let (mut server, run_dir) = start(&place).await;
+    kill(postmaster(run_dir.path()), Signal::SIGSTOP).unwrap();
+    assert_silent_and_ended(server.as_mut()).await;
+    let data = cluster(run_dir.path());
+    stop(server, run_dir).await;
+    assert_eq!(servers_of(&data), 0);
+}
+
+/// Not even the session that is open gives an answer.
+pub async fn a_server_that_is_stopped_as_a_whole_is_an_error_and_is_ended(place: Place) {
+    let (mut server, run_dir) = start(&place).await;
+    let postmaster = postmaster(run_dir.path());
+    let children = children(postmaster);
+    for pid in children.iter().copied().chain([postmaster]) {
+        kill(pid, Signal::SIGSTOP).unwrap();
+    }
+    assert_silent_and_ended(server.as_mut()).await;
+    stop(server, run_dir).await;
+    for child in children {
+        assert!(!proc::Process::of(child).lives(), "{child} is left");
+    }
+}
+
+/// That a server which does not answer is an error within a bound. The bound of
+/// the test is no assertion on time: without it, a hang would be no failure.
+async fn assert_silent_and_ended(server: &mut dyn Endpoint) {
+    const BOUND: Duration = Duration::from_mins(2);
+    let policy = Policy::default();
+    let applied = timeout(BOUND, server.apply(&policy)).await;
+    let error = applied.expect("an end").unwrap_err();
+    assert!(error.is_silence(), "{error}");
+    let said = error.to_string();
+    assert!(said.starts_with("the server did not "), "{said}");
+    // A switch that failed leaves no policy to log in under.
+    timeout(BOUND, server.sanity())
+        .await
+        .expect("an end")
+        .unwrap_err();
 }
 
 pub async fn no_secret_is_logged_and_nothing_stays(place: Place) {
@@ -73,6 +122,16 @@ pub async fn what_a_killed_run_left_is_swept(place: Place) {
     assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
 }
 
+fn postmaster(run: &Path) -> Pid {
+    let pid_file = fs::read_to_string(find(run, "postmaster.pid")).unwrap();
+    Pid::from_raw(pid_file.lines().next().unwrap().parse().unwrap())
+}
+
+fn children(parent: Pid) -> Vec<Pid> {
+    let of_parent = proc::all().filter(|process| process.parent() == Some(parent));
+    of_parent.map(|process| process.pid).collect()
+}
+
 /// The cluster in a run's folder.
 fn cluster(run: &Path) -> PathBuf {
     find(run, "postgresql.auto.conf")
@@ -99,13 +158,8 @@ fn find(folder: &Path, name: &str) -> PathBuf {
 
 /// How many live processes were started with the folder for an argument.
 fn servers_of(data: &Path) -> usize {
-    let listed = Command::new("ps")
-        .args(["-eww", "-o", "stat=,args="])
-        .output()
-        .unwrap();
-    let wanted = format!("-D {} ", data.display());
-    String::from_utf8_lossy(&listed.stdout)
-        .lines()
-        .filter(|line| line.contains(&wanted) && !line.starts_with('Z'))
+    let wanted = format!("-D\0{}\0", data.display());
+    proc::all()
+        .filter(|process| process.arguments().contains(&wanted) && process.lives())
         .count()
 }

@@ -6,6 +6,8 @@
 mod container;
 mod embedded;
 mod place;
+#[path = "../../../suites/tests/proc/mod.rs"]
+mod proc;
 mod shared;
 
 use std::process::ExitCode;
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
     let embedded = tests![
         embedded::a_key_that_others_may_read_is_refused,
         embedded::a_dead_server_is_an_error,
+        embedded::a_stopped_postmaster_is_an_error_and_is_ended,
+        embedded::a_server_that_is_stopped_as_a_whole_is_an_error_and_is_ended,
         embedded::no_secret_is_logged_and_nothing_stays,
         embedded::what_a_killed_run_left_is_swept,
     ];
@@ -62,29 +66,49 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
+/// Why there is no place for a test.
+#[derive(Clone)]
+enum NoPlace {
+    /// This machine has none: the test is left out.
+    Missing(String),
+    /// It should have one: the test fails.
+    Broken(String),
+}
+
 /// A trial in a place, or one that says why there is no such place.
-fn trial(kind: &str, name: &str, test: Test, place: Result<Place, String>) -> Trial {
+fn trial(kind: &str, name: &str, test: Test, place: Result<Place, NoPlace>) -> Trial {
     Trial::ignorable_test(format!("{kind}/{name}"), move || match place {
         Ok(place) => {
             tokio::runtime::Runtime::new()?.block_on(test(place));
             Ok(Completion::Completed)
         }
-        Err(why) => Ok(Completion::ignored_with(why)),
+        Err(NoPlace::Missing(why)) => Ok(Completion::ignored_with(why)),
+        Err(NoPlace::Broken(why)) => Err(why.into()),
     })
 }
 
 #[cfg(feature = "container")]
-async fn containers() -> Result<Place, String> {
+async fn containers() -> Result<Place, NoPlace> {
     use harness::endpoint::{Daemon, ImageName};
-    let daemon = Daemon::connect().await.map_err(|error| error.to_string())?;
+    let daemon = Daemon::connect().await.map_err(|error| {
+        let why = error.to_string();
+        if error.is_no_daemon() {
+            NoPlace::Missing(why)
+        } else {
+            NoPlace::Broken(why)
+        }
+    })?;
+    // Where a daemon answers, nothing that is missing goes without a word.
     let image = daemon.image(&ImageName::from_environment(), None).await;
     image
         .map(Place::Container)
-        .map_err(|error| error.to_string())
+        .map_err(|error| NoPlace::Broken(error.to_string()))
 }
 
 #[cfg(not(feature = "container"))]
 #[expect(clippy::unused_async, reason = "its other self waits for Docker")]
-async fn containers() -> Result<Place, String> {
-    Err("built without the feature `container`".to_owned())
+async fn containers() -> Result<Place, NoPlace> {
+    Err(NoPlace::Missing(
+        "built without the feature `container`".to_owned(),
+    ))
 }

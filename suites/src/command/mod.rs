@@ -167,6 +167,8 @@ impl Select {
         self.plan_for(data, &targets)
     }
 
+    /// The selected cells on the targets. Where there are targets, no cell at
+    /// all is a usage error.
     fn plan_for(&self, data: &Data, targets: &[Target]) -> Result<Plan, Failure> {
         let selection = Selection {
             drivers: self.drivers.clone(),
@@ -175,6 +177,11 @@ impl Select {
         };
         let mut plan = Plan::against(data, targets, &selection)
             .map_err(|error| Failure::Usage(error.into()))?;
+        if plan.cells.is_empty() && !targets.is_empty() {
+            return Err(Failure::Usage(anyhow!(
+                "no cell is selected; see `rds-tls list` for their ids"
+            )));
+        }
         let own = self.chain.named();
         plan.cells = (plan.cells.into_iter())
             .map(|cell| cell.on(own.as_ref()))

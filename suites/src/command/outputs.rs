@@ -4,10 +4,12 @@
 use std::{
     fs::File,
     io::{self, Write},
+    os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use suites::Failure;
 
 /// Where results go.
@@ -50,8 +52,32 @@ impl Json {
     }
 }
 
+/// Opens a regular file or a device, as /dev/null, and waits for nobody.
 fn create(path: &Path) -> anyhow::Result<io::BufWriter<File>> {
-    let file = File::create(path)
-        .with_context(|| format!("--json: {} can't be written", path.display()))?;
+    let what = || format!("--json: {} can't be written", path.display());
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    // Without the flag, the opening of a FIFO waits for its reader (open(2)).
+    options.custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path).with_context(|| {
+        let what = what();
+        match path.metadata() {
+            Ok(found) if !found.is_file() => format!("{what}: {}", no_place(found.file_type())),
+            _ => what,
+        }
+    })?;
+    let found = file.metadata().with_context(what)?.file_type();
+    ensure!(
+        found.is_file() || found.is_char_device(),
+        "{}: {}",
+        what(),
+        no_place(found)
+    );
+    fcntl(&file, FcntlArg::F_SETFL(OFlag::empty())).with_context(what)?;
     Ok(io::BufWriter::new(file))
+}
+
+fn no_place(found: std::fs::FileType) -> String {
+    let kind = certs_gen::kind(found);
+    format!("it is {kind}; name a regular file, or - for standard output")
 }

@@ -13,10 +13,9 @@ use harness::{
     tap::{Sighting, StandingTap},
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use suites::Failure;
+use suites::{EndingSignals, Failure};
 use tokio::{
     net::lookup_host,
-    signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
     time::timeout,
 };
@@ -50,7 +49,7 @@ async fn tap(args: &Args) -> Result<u8, Failure> {
     resolve(&args.upstream).await.map_err(Failure::Usage)?;
     raise_descriptor_limit();
     // Listened for before the tap says that it is up.
-    let stopped = stopped().map_err(|error| Failure::CouldNot(error.into()))?;
+    let mut signals = EndingSignals::listen().map_err(|error| Failure::CouldNot(error.into()))?;
     let (tap, seen) = StandingTap::open(args.listen, args.upstream.clone())
         .await
         .map_err(|error| Failure::CouldNot(cannot_listen(args.listen, error)))?;
@@ -61,7 +60,7 @@ async fn tap(args: &Args) -> Result<u8, Failure> {
     };
     let mut told = tell(telling, tap.address(), args.upstream.clone(), seen);
     let early = tokio::select! {
-        () = stopped => None,
+        _ = signals.next() => None,
         end = &mut told => Some(end),
     };
     tap.close().await;
@@ -122,18 +121,6 @@ fn tell(
         let _ = end.send(tell());
     });
     ended
-}
-
-/// SIGINT or SIGTERM.
-fn stopped() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }
 
 /// A connection takes two descriptors, and many systems give a program 1,024.

@@ -3,6 +3,8 @@
 
 #[path = "../guard/mod.rs"]
 mod guard;
+#[path = "../proc/mod.rs"]
+mod proc;
 #[path = "../program/mod.rs"]
 mod program;
 mod staging;
@@ -26,6 +28,7 @@ use openssl::{
     ssl::{Ssl, SslContext, SslMethod},
     x509::X509,
 };
+use proc::arguments_and_environments;
 use rstest::rstest;
 use serde_json::Value;
 use staging::{Files, HOST};
@@ -371,7 +374,7 @@ fn the_served_leaf_is_the_given_one_and_its_key_stays_closed() {
         let mode = fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", path.display());
     }
-    assert!(!text.contains(&key) && !processes().contains(&key));
+    assert!(!text.contains(&key) && !arguments_and_environments().contains(&key));
 
     kill(run.pid(), Signal::SIGTERM).unwrap();
     out.read_to_string(&mut text).unwrap();
@@ -471,14 +474,4 @@ fn assert_keeps(folder: &TempDir, output: &str) {
 fn assert_nothing_left(folder: &TempDir) {
     let left: Vec<_> = fs::read_dir(folder.path().join("tmp")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
-}
-
-/// The arguments and environments of all processes.
-fn processes() -> String {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    let read = entries.flat_map(|entry| {
-        ["cmdline", "environ"].map(|name| fs::read(entry.path().join(name)).unwrap_or_default())
-    });
-    read.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .collect()
 }

@@ -1,6 +1,6 @@
 //! A run in containers that is ended from outside tells what it has seen, and
-//! leaves nothing behind. Without a Docker daemon or an image, all of it is left
-//! out, counted and with the reason.
+//! leaves nothing behind. Without a Docker daemon all of it is left out, counted
+//! and with the reason; where one answers, all else that is missing is a failure.
 
 #[path = "../death/mod.rs"]
 mod death;
@@ -8,22 +8,25 @@ mod death;
 mod guard;
 #[path = "../leftovers/mod.rs"]
 mod leftovers;
+#[path = "../proc/mod.rs"]
+mod proc;
 #[path = "../program/mod.rs"]
 mod program;
 mod relay;
 #[path = "../running/mod.rs"]
 mod running;
+#[path = "../until/mod.rs"]
+mod until;
 
 use std::{
     collections::HashMap,
-    fs,
     net::TcpListener,
     path::Path,
     process::{Command, ExitCode, Stdio},
 };
 
 use death::kill_and_wait;
-use harness::endpoint::{Daemon, ImageName};
+use harness::endpoint::Daemon;
 use leftovers::temp;
 use libtest_mimic::{Arguments, Completion, Trial};
 use nix::{sys::signal::Signal, unistd::Pid};
@@ -40,7 +43,17 @@ use testcontainers::{
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
-    let missing = Runtime::new().unwrap().block_on(missing());
+    let runtime = Runtime::new().unwrap();
+    let daemon = runtime.block_on(Daemon::connect());
+    drop(runtime);
+    let missing = match daemon {
+        Ok(_) => None,
+        Err(error) if error.is_no_daemon() => Some(error.to_string()),
+        Err(error) => {
+            eprintln!("container: {error}");
+            return ExitCode::from(3);
+        }
+    };
     let tests: [(&str, fn()); 8] = [
         ("a_run_that_conforms_leaves_nothing", || conforms()),
         ("sigint_ends_the_run_with_what_was_seen", || {
@@ -75,16 +88,6 @@ fn main() -> ExitCode {
         })
     });
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
-}
-
-/// What keeps this machine from it.
-async fn missing() -> Option<String> {
-    let daemon = match Daemon::connect().await {
-        Ok(daemon) => daemon,
-        Err(error) => return Some(error.to_string()),
-    };
-    let image = daemon.image(&ImageName::from_environment(), None).await;
-    image.err().map(|error| error.to_string())
 }
 
 fn conforms() {
@@ -182,15 +185,10 @@ fn detached() {
 /// The detached process of a folder for temporary files.
 fn instance(temp: &Path) -> Pid {
     let folder = format!("TMPDIR={}\0", temp.display());
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    let mut pids = entries.filter_map(|entry| {
-        let read = |name| fs::read(entry.path().join(name)).unwrap_or_default();
-        let line = String::from_utf8_lossy(&read("cmdline")).into_owned();
-        let environment = String::from_utf8_lossy(&read("environ")).into_owned();
-        let found = line.contains("--detached") && environment.contains(&folder);
-        found.then(|| entry.file_name().to_str()?.parse().ok())?
-    });
-    Pid::from_raw(pids.next().unwrap())
+    let is_it = |process: &proc::Process| {
+        process.arguments().contains("--detached") && process.environment().contains(&folder)
+    };
+    proc::others().find(is_it).unwrap().pid
 }
 
 fn command(temp: &TempDir) -> Command {

@@ -6,10 +6,9 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use libtest_mimic::Trial;
@@ -26,7 +25,9 @@ use crate::{
     emulated::{Emulated, emulate, line},
     guard::Guard,
     leftovers::{assert_nothing_left, processes, temp},
+    proc::{Process, arguments_and_environments},
     test,
+    until::until,
 };
 
 /// What a start and a stop may take together, on a busy machine.
@@ -110,14 +111,6 @@ fn output(command: &mut Command) -> Output {
     bounded::output(command, PATIENCE).unwrap()
 }
 
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let patience = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < patience, "{what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Whether a server there offers TLS (`SSLRequest` and its answer).
 fn offers_tls(address: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else {
@@ -154,18 +147,12 @@ fn once() {
 fn lets_go() {
     let place = Place::new();
     let instance = place.detach_json(&[]);
-    let proc = PathBuf::from(format!("/proc/{}", pid(&instance)));
+    let process = Process::of(pid(&instance));
     for fd in ["fd/0", "fd/1", "fd/2"] {
-        assert_eq!(
-            fs::read_link(proc.join(fd)).unwrap(),
-            Path::new("/dev/null")
-        );
+        assert_eq!(process.link(fd).unwrap(), Path::new("/dev/null"));
     }
-    assert_eq!(fs::read_link(proc.join("cwd")).unwrap(), Path::new("/"));
-    let stat = fs::read_to_string(proc.join("stat")).unwrap();
-    // proc(5): after the name, state, ppid, pgrp, session, tty_nr.
-    let (_, fields) = stat.rsplit_once(") ").unwrap();
-    let fields: Vec<&str> = fields.split(' ').collect();
+    assert_eq!(process.link("cwd").unwrap(), Path::new("/"));
+    let fields = process.stat();
     assert_eq!(
         fields[3],
         pid(&instance).to_string(),
@@ -356,7 +343,7 @@ fn secrets() {
         assert!(!String::from_utf8_lossy(&known.stderr).contains(&password));
         let running = processes(place.path());
         assert!(running.iter().any(|line| line.contains("--detached")));
-        assert!(!everything_in_proc().contains(&password));
+        assert!(!arguments_and_environments().contains(&password));
         for file in ["password", "pgpass"] {
             let mode = fs::metadata(folder.join(file))
                 .unwrap()
@@ -368,14 +355,4 @@ fn secrets() {
     }
     fs::remove_file(given).unwrap();
     place.assert_nothing_left();
-}
-
-/// Arguments and environments of all processes.
-fn everything_in_proc() -> String {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries
-        .flat_map(|entry| ["cmdline", "environ"].map(|name| entry.path().join(name)))
-        .map(|path| fs::read(path).unwrap_or_default())
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .collect()
 }

@@ -10,11 +10,15 @@ mod emulated;
 mod guard;
 #[path = "../leftovers/mod.rs"]
 mod leftovers;
+#[path = "../proc/mod.rs"]
+mod proc;
 #[path = "../program/mod.rs"]
 mod program;
 mod psql;
 mod stages;
 mod tokio_postgres;
+#[path = "../until/mod.rs"]
+mod until;
 
 use std::{process::ExitCode, sync::Arc};
 

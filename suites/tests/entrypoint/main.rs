@@ -67,7 +67,7 @@ fn run(args: &Arguments) -> anyhow::Result<ExitCode> {
     let stop = Arc::new(Stop::default());
     let run = RunDir::create()?;
     let mut trials = Vec::new();
-    match runtime.block_on(images()) {
+    match runtime.block_on(images())? {
         Ok(images) => {
             for (reference, major) in images {
                 for (name, test) in tests {
@@ -138,16 +138,24 @@ fn end_when_told(runtime: &Runtime, stop: Arc<Stop>, run: &RunDir) -> anyhow::Re
     Ok(())
 }
 
-/// The images that are here, each with its major version; or why there are none.
-async fn images() -> Result<Vec<(String, u16)>, String> {
+/// The images that are here, each with its major version.
+type Images = Vec<(String, u16)>;
+
+/// The images, or why there are none: no daemon answers, or it has none of ours.
+///
+/// # Errors
+/// When a daemon answers and can't be used.
+async fn images() -> anyhow::Result<Result<Images, String>> {
     let named = env::var("RDS_TLS_IMAGE").unwrap_or_default();
     // What killed runs left goes, too.
-    Daemon::connect().await.map_err(|error| error.to_string())?;
-    let docker = docker_client_instance().await.map_err(|e| e.to_string())?;
+    match Daemon::connect().await {
+        Err(error) if error.is_no_daemon() => return Ok(Err(error.to_string())),
+        connected => connected?,
+    };
+    let docker = docker_client_instance().await?;
     let options = ListImagesOptionsBuilder::new().build();
-    let listed = docker.list_images(Some(options)).await;
-    let listed = listed.map_err(|error| error.to_string())?;
-    let mut images: Vec<(String, u16)> = (listed.into_iter())
+    let listed = docker.list_images(Some(options)).await?;
+    let mut images: Images = (listed.into_iter())
         .flat_map(|image| image.repo_tags)
         .filter_map(|reference| {
             let (repository, tag) = reference.rsplit_once(':')?;
@@ -168,9 +176,9 @@ async fn images() -> Result<Vec<(String, u16)>, String> {
         images.push((named, 0));
     }
     if images.is_empty() {
-        return Err(format!(
+        return Ok(Err(format!(
             "no image {OFFLINE}:N is here; ci/offline-image makes them, or RDS_TLS_IMAGE names others"
-        ));
+        )));
     }
-    Ok(images)
+    Ok(Ok(images))
 }

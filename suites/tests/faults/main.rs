@@ -5,9 +5,16 @@
 //! behaves as another policy would must fail where the two policies' rows
 //! differ.
 
+mod backends;
 mod planted;
+#[path = "../proc/mod.rs"]
+mod proc;
+#[path = "../tree/mod.rs"]
+mod tree;
+#[path = "../until/mod.rs"]
+mod until;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use harness::{
     driver::Driver,
@@ -25,8 +32,8 @@ use suites::{Backend, Setup, Workers, data};
 /// A policy as another: what the server does instead of what it is told.
 type Alter = fn(&Policy) -> Policy;
 
-/// A driver as another.
-type Wrap = fn(Arc<dyn Driver>) -> Arc<dyn Driver>;
+/// A driver as another; the run's folder is where its server is found.
+type Wrap = fn(Arc<dyn Driver>, &Path) -> Arc<dyn Driver>;
 
 fn lets_plaintext_in(policy: &Policy) -> Policy {
     Policy {
@@ -175,7 +182,7 @@ fn a_setting_that_rds_has_otherwise_fails_where_it_is_shown(
 #[test]
 fn a_driver_that_does_not_ask_fails_where_an_answer_is_due() {
     let data = data::load(None).unwrap();
-    let plant = Plant::driver(|driver| {
+    let plant = Plant::driver(|driver, _| {
         Arc::new(Mistaken {
             inner: driver,
             mistake: does_not_ask,
@@ -210,7 +217,7 @@ fn a_reload_that_the_server_refuses_breaks_the_group_and_fails_nothing() {
 #[test]
 fn a_driver_that_ignores_its_trust_anchors_fails_where_they_matter() {
     let data = data::load(None).unwrap();
-    let plant = Plant::driver(|driver| Arc::new(Careless(driver)));
+    let plant = Plant::driver(|driver, _| Arc::new(Careless(driver)));
     let filters = ["libpq/both/verify-ca", "libpq/both/verify-full"];
     let (cells, results, summary) = play(&data, &filters, |cell| !is_refused_unparsed(cell), plant);
     for (cell, result) in cells.iter().zip(&results) {
@@ -234,7 +241,7 @@ fn a_driver_that_ignores_its_trust_anchors_fails_where_they_matter() {
 #[test]
 fn a_driver_that_forgets_sslmode_in_a_uri_fails_in_the_uri_cells() {
     let data = data::load(None).unwrap();
-    let plant = Plant::driver(|driver| {
+    let plant = Plant::driver(|driver, _| {
         Arc::new(Mistaken {
             inner: driver,
             mistake: forgets_sslmode,
@@ -391,7 +398,7 @@ async fn play(
     let mut setup = Setup::new(&workers, Options::default()).unwrap();
     if let Some(wrap) = plant.driver {
         for driver in setup.runner.drivers.values_mut() {
-            *driver = wrap(Arc::clone(driver));
+            *driver = wrap(Arc::clone(driver), setup.ground.path());
         }
     }
     let mut endpoint = setup.endpoint(&engine).await.unwrap();

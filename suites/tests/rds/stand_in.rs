@@ -5,10 +5,9 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::{Command, Output},
-    time::{Duration, Instant},
 };
 
-use harness::engine::{self, Account, Cache, Version};
+use harness::engine::{self, Account, Cache, EngineError, Version};
 use tempfile::TempDir;
 
 /// A password that occurs nowhere else.
@@ -77,20 +76,15 @@ impl StandIn {
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        let began = Instant::now();
         let json = self.temp.path().join("run.json");
-        let output = crate::program::rds_tls()
+        let mut command = crate::program::rds_tls();
+        command
             .args(arguments)
             .args(["--backend", "rds", "--json"])
             .arg(&json)
-            .envs(&self.variables)
-            .output()
-            .unwrap();
-        Run::new(
-            output,
-            &fs::read_to_string(&json).unwrap_or_default(),
-            began,
-        )
+            .envs(&self.variables);
+        let output = crate::bounded::output(&mut command, crate::BOUND).unwrap();
+        Run::new(output, &fs::read_to_string(&json).unwrap_or_default())
     }
 }
 
@@ -106,11 +100,10 @@ pub struct Run {
     /// Standard output and error.
     pub text: String,
     pub json: serde_json::Value,
-    pub took: Duration,
 }
 
 impl Run {
-    fn new(output: Output, json: &str, began: Instant) -> Self {
+    fn new(output: Output, json: &str) -> Self {
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         for output in [text.as_str(), json] {
             assert!(!output.contains(PASSWORD), "the password is in an output");
@@ -121,7 +114,6 @@ impl Run {
             code: output.status.code(),
             json: serde_json::from_str(json).unwrap_or_default(),
             text,
-            took: began.elapsed(),
         }
     }
 
@@ -162,12 +154,16 @@ fn certs_gen() -> PathBuf {
     }
 }
 
+/// The error says that this machine has no such program, and no way to one. All
+/// else that goes wrong is a failure.
 #[tokio::main]
 async fn programs(major: u16) -> Result<PathBuf, String> {
-    let cannot = |error: engine::EngineError| format!("no PostgreSQL {major} to be had: {error}");
-    let account = Account::for_servers().map_err(cannot)?;
-    let cache = Cache::open(&account).map_err(cannot)?;
+    let account = Account::for_servers().unwrap();
+    let cache = Cache::open(&account).unwrap();
     let version = Version { major, minor: None };
-    let program = engine::locate(Some(version), &cache).await;
-    Ok(program.map_err(cannot)?.bin)
+    match engine::locate(Some(version), &cache).await {
+        Ok(program) => Ok(program.bin),
+        Err(why @ EngineError::NotFound { .. }) => Err(why.to_string()),
+        Err(error) => panic!("{error}"),
+    }
 }

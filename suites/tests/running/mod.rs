@@ -4,8 +4,6 @@ use std::{
     io::{BufRead, BufReader, Read},
     os::unix::process::ExitStatusExt,
     process::{ChildStdout, Command, ExitStatus, Stdio},
-    thread,
-    time::Duration,
 };
 
 use nix::sys::signal::{Signal, kill};
@@ -25,18 +23,16 @@ impl Running {
         let mut run = Guard(run.unwrap());
         let mut out = BufReader::new(run.stdout.take().unwrap());
         let mut text = String::new();
-        while !text.contains("policy:") {
-            let read = out.read_line(&mut text).unwrap();
-            assert_ne!(read, 0, "it ended with: {text}");
-        }
+        read_policies(&mut out, &mut text, 1);
         Self { run, out, text }
     }
 
     /// It ends with the exit code that belongs to the signal, and tells what it
     /// has seen: some cells, none of them failed.
-    pub fn interrupt(self, signal: Signal, code: i32) {
-        thread::sleep(Duration::from_millis(300));
-        kill(self.run.pid(), signal).unwrap();
+    pub fn interrupt(mut self, signal: Signal, code: i32) {
+        // The second policy follows the verdicts of the first one's cells.
+        read_policies(&mut self.out, &mut self.text, 2);
+        self.signal(signal);
         let (status, text) = self.end();
         assert_eq!(status.code(), Some(code), "{text}");
         let summary = text.lines().last().unwrap();
@@ -50,7 +46,7 @@ impl Running {
 
     /// It has no chance to clean up.
     pub fn kill(self) {
-        kill(self.run.pid(), Signal::SIGKILL).unwrap();
+        self.signal(Signal::SIGKILL);
         let (status, _) = self.end();
         assert_eq!(status.signal(), Some(9));
     }
@@ -63,9 +59,22 @@ impl Running {
         text
     }
 
-    fn end(mut self) -> (ExitStatus, String) {
+    pub fn signal(&self, signal: Signal) {
+        kill(self.run.pid(), signal).unwrap();
+    }
+
+    /// Waits for its end; gives what it printed, too.
+    pub fn end(mut self) -> (ExitStatus, String) {
         self.out.read_to_string(&mut self.text).unwrap();
         (self.run.wait().unwrap(), self.text)
+    }
+}
+
+/// Reads on until so many policies have been in force.
+fn read_policies(out: &mut impl BufRead, text: &mut String, count: usize) {
+    while text.matches("policy:").count() < count {
+        let read = out.read_line(text).unwrap();
+        assert_ne!(read, 0, "it ended with: {text}");
     }
 }
 

@@ -81,6 +81,13 @@ pub enum ContainerError {
 }
 
 impl ContainerError {
+    /// Whether this machine has no daemon to ask: all else is an error of one
+    /// that answers, or of what it was asked for.
+    #[must_use]
+    pub fn is_no_daemon(&self) -> bool {
+        matches!(self, Self::NoDaemon(_) | Self::Elsewhere(_))
+    }
+
     /// Says what the daemon was to do.
     pub(super) fn refused(what: impl Into<String>) -> impl FnOnce(DockerError) -> Self {
         let what = what.into();

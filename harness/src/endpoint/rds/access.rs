@@ -1,14 +1,15 @@
 //! How to reach someone's instance: the variables that name it.
 
-use std::{env, ffi::OsString, fs, net::IpAddr, path::PathBuf, time::Duration};
+use std::{env, ffi::OsString, net::IpAddr, path::PathBuf, time::Duration};
 
 use certs_gen::EndpointName;
-use secrecy::{SecretString, zeroize::Zeroizing};
+use secrecy::SecretString;
 
 use super::{
     super::Login,
     bundle::{Bundle, BundleError},
 };
+use crate::password::{PasswordError, password, password_in};
 
 const CONNECT_TIMEOUT: u64 = 10;
 const DEADLINE: u64 = 1800;
@@ -68,20 +69,17 @@ pub enum AccessError {
     /// The password is given twice.
     #[error("RDS_PASSWORD and RDS_PASSWORD_FILE are both set: unset one")]
     TwoPasswords,
-    /// The password's file can't be read.
-    #[error("RDS_PASSWORD_FILE: {path} can't be read ({why}): name a readable file")]
-    PasswordFile {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        why: String,
+    /// The password can't be one.
+    #[error("{variable}: {why}")]
+    Password {
+        /// Where it was to come from.
+        variable: &'static str,
+        /// What is wrong with it.
+        why: PasswordError,
     },
-    /// The password's file has no password.
-    #[error("RDS_PASSWORD_FILE: the first line of {0} is empty: write the password there")]
-    EmptyPasswordFile(PathBuf),
     /// The trust anchors are no good.
     #[error("RDS_CA_BUNDLE: {0}")]
-    Bundle(#[from] BundleError),
+    Bundle(BundleError),
 }
 
 impl Access {
@@ -209,22 +207,11 @@ impl Variables<'_> {
 
     fn password(&self) -> Result<SecretString, AccessError> {
         let file = self.raw("RDS_PASSWORD_FILE").map(PathBuf::from);
+        let wrong = |variable| move |why| AccessError::Password { variable, why };
         match (self.text("RDS_PASSWORD")?, file) {
             (Some(_), Some(_)) => Err(AccessError::TwoPasswords),
-            (Some(password), None) => Ok(password.into()),
-            (None, Some(path)) => {
-                let text = match fs::read_to_string(&path) {
-                    Ok(text) => Zeroizing::new(text),
-                    Err(error) => {
-                        let why = error.to_string();
-                        return Err(AccessError::PasswordFile { path, why });
-                    }
-                };
-                match text.lines().next() {
-                    Some(line) if !line.is_empty() => Ok(line.to_owned().into()),
-                    _ => Err(AccessError::EmptyPasswordFile(path)),
-                }
-            }
+            (Some(text), None) => password(&text).map_err(wrong("RDS_PASSWORD")),
+            (None, Some(path)) => password_in(&path).map_err(wrong("RDS_PASSWORD_FILE")),
             (None, None) => Err(AccessError::Missing {
                 variable: "RDS_PASSWORD",
                 what: "the password of RDS_USER, or an IAM token; \
@@ -241,7 +228,7 @@ impl Variables<'_> {
                 variable: "RDS_CA_BUNDLE",
                 what: "a PEM file with the CA of the instance, as AWS's global-bundle.pem",
             })?;
-        Ok(Bundle::read(path)?)
+        Bundle::read(path).map_err(AccessError::Bundle)
     }
 }
 
@@ -336,7 +323,7 @@ mod tests {
 
     #[rstest]
     #[case("/no/such", "/no/such can't be read")]
-    #[case("FOLDER/empty", "is empty: write the password there")]
+    #[case("FOLDER/empty", "is empty; write the password there")]
     fn a_password_file_that_is_no_good_is_named(#[case] file: &str, #[case] says: &str) {
         let mut folder = folder();
         let file = file.replace("FOLDER", folder.temp.path().to_str().unwrap());

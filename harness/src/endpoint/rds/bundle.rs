@@ -1,7 +1,8 @@
 //! The roots that an operator trusts, and what they say of a server's chain.
 
-use std::{cmp::Ordering, fs, path::PathBuf};
+use std::{cmp::Ordering, path::PathBuf};
 
+use certs_gen::{RegularFileError, read_regular_file};
 use openssl::{
     asn1::Asn1Time,
     error::ErrorStack,
@@ -25,13 +26,8 @@ pub struct Bundle {
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// The file can't be read.
-    #[error("{path} can't be read ({why}): name a readable PEM file")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        why: String,
-    },
+    #[error("{0}")]
+    File(RegularFileError),
     /// No certificate in it.
     #[error("{0} holds no certificate: download the CA bundle of the instance's region, as PEM")]
     Empty(PathBuf),
@@ -75,13 +71,7 @@ impl Bundle {
     /// # Errors
     /// When it holds no certificate that is valid now.
     pub fn read(path: PathBuf) -> Result<Self, BundleError> {
-        let pem = match fs::read(&path) {
-            Ok(pem) => pem,
-            Err(error) => {
-                let why = error.to_string();
-                return Err(BundleError::Unreadable { path, why });
-            }
-        };
+        let pem = read_regular_file(&path).map_err(BundleError::File)?;
         let malformed = |error: ErrorStack| BundleError::Malformed {
             path: path.clone(),
             why: error.to_string(),

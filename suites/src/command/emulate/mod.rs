@@ -3,15 +3,16 @@
 mod detach;
 mod ways;
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use clap::{
     ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use harness::{
     engine::Version,
+    password::password_in,
     policy::{Leaf, TlsVersion},
 };
 use suites::{Emulator, Failure, InstanceName, Stop, say};
@@ -91,8 +92,8 @@ enum Switch {
     Off,
 }
 
-/// Starts an instance and stops it at SIGINT, SIGTERM or `--stop`; or leaves it
-/// running; or ends one.
+/// Starts an instance and stops it at a signal of [`suites::EndingSignals`] or
+/// at `--stop`; or leaves it running; or ends one.
 pub fn run(args: Args) -> Result<u8, Failure> {
     if args.detach && !args.detached {
         return detach::launch();
@@ -169,6 +170,10 @@ async fn start(
     instance: Instance,
     name: Option<InstanceName>,
 ) -> Result<Emulator, Failure> {
+    // Before an engine is fetched for nothing.
+    let password = instance.password_file.as_deref().map(password_in);
+    let password = password.transpose();
+    let password = password.map_err(|e| Failure::Usage(anyhow!("--password-file: {e}")))?;
     let engine = place.engine(instance.engine).await?;
     let mut builder = Emulator::builder()
         .host(instance.host)
@@ -177,8 +182,8 @@ async fn start(
     if let Some(name) = name {
         builder = builder.name(name);
     }
-    if let Some(file) = &instance.password_file {
-        builder = builder.password(password(file).map_err(Failure::Usage)?);
+    if let Some(password) = password {
+        builder = builder.password(password);
     }
     if let Some(port) = instance.port {
         builder = builder.port(port);
@@ -206,18 +211,6 @@ fn leaves() -> impl TypedValueParser<Value = Leaf> {
         let found = Leaf::ALL.into_iter().find(|leaf| leaf.name() == name);
         found.ok_or("no such shape")
     })
-}
-
-fn password(file: &PathBuf) -> anyhow::Result<String> {
-    let text = fs::read_to_string(file)
-        .with_context(|| format!("--password-file: {} can't be read", file.display()))?;
-    let line = text.lines().next().unwrap_or_default();
-    anyhow::ensure!(
-        !line.is_empty(),
-        "--password-file: the first line of {} is empty",
-        file.display()
-    );
-    Ok(line.to_owned())
 }
 
 #[cfg(test)]
