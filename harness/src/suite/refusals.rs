@@ -205,6 +205,11 @@ source = "auth.c"
     #[case(r"\w+", "|", "12: it matches every error")]
     #[case(r"\w+", "(", "12: regex parse error")]
     #[case("texts", "text", "3: unknown field `text`")]
+    #[case(
+        r"message = 'peer refused: \w+'",
+        "messages = ['a',\n'(']",
+        "13: regex parse error"
+    )]
     #[case(r#"source = "auth.c""#, "", "14: missing field `source`")]
     #[case(r#""auth.c""#, r#"" ""#, "17: `source` is empty")]
     #[case("message = 'no", "# 'no", "15: a refusal needs `texts` or a `message`")]

@@ -87,7 +87,7 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Negotiate,
         "garbage",
-        "the answer to SSLRequest is neither S nor N",
+        "the answer to SSLRequest or GSSENCRequest is none that the protocol has",
     ),
     (
         Phase::Negotiate,
@@ -282,6 +282,11 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
         Phase::Authorise,
         "starting",
         "the server is starting, stopping or recovering",
+    ),
+    (
+        Phase::Authorise,
+        "internal",
+        "the server failed by itself: no memory, no process, a missing file",
     ),
 ];
 

@@ -16,11 +16,13 @@ pub struct Entry {
     #[serde(default)]
     texts: Vec<Spanned<String>>,
     message: Option<Spanned<String>>,
+    #[serde(default)]
+    messages: Vec<Spanned<String>>,
     source: Spanned<String>,
 }
 
 impl Entry {
-    /// The rules of an entry: one a text, and one for the expression.
+    /// The rules of an entry: one for each text and each expression.
     pub fn rules(self, file: &SourceFile) -> Result<Vec<Rule>, DataError> {
         let at = |span| move |what: String| file.error(file.line(&span), what);
         let wrong = at(self.is.span());
@@ -35,15 +37,16 @@ impl Entry {
                 "`source` is empty; name a file".into(),
             ));
         }
-        if self.texts.is_empty() && self.message.is_none() {
+        let messages = || self.message.iter().chain(&self.messages);
+        if self.texts.is_empty() && messages().next().is_none() {
             return Err(wrong("a refusal needs `texts` or a `message`".into()));
         }
-        let texts = (self.texts.into_iter())
-            .map(|text| (text.span(), Ok(Pattern::Text(text.into_inner()))));
-        let message = (self.message.into_iter())
-            .map(|text| (text.span(), Regex::new(text.as_ref()).map(Pattern::Regex)));
+        let texts =
+            (self.texts.iter()).map(|text| (text.span(), Ok(Pattern::Text(text.as_ref().clone()))));
+        let messages =
+            messages().map(|text| (text.span(), Regex::new(text.as_ref()).map(Pattern::Regex)));
         texts
-            .chain(message)
+            .chain(messages)
             .map(|(span, pattern)| {
                 let line = file.line(&span);
                 let pattern = pattern.map_err(|error| file.error(line, error.to_string()))?;
