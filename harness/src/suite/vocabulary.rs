@@ -50,7 +50,7 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Connect,
         "unreachable",
-        "no route leads to the server, or its socket does not exist",
+        "there is no route to the server, or its socket does not exist",
     ),
     (Phase::Connect, "refused", "nothing listens"),
     (
@@ -67,7 +67,7 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Connect,
         "wrong-server",
-        "the server is not of the kind that the client asks for, as a primary",
+        "the server is not of the kind that the client requires, for example a primary",
     ),
     (
         Phase::Connect,
@@ -87,7 +87,7 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Negotiate,
         "garbage",
-        "the answer to SSLRequest or GSSENCRequest is none that the protocol has",
+        "the answer to SSLRequest or GSSENCRequest is not one that the protocol allows",
     ),
     (
         Phase::Negotiate,
@@ -114,7 +114,7 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Tls,
         "not-a-ca",
-        "a certificate in the chain is signed by one that is no CA",
+        "a certificate in the chain is signed by a certificate that is not a CA's",
     ),
     (
         Phase::Tls,
@@ -176,7 +176,7 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Tls,
         "client-certificate",
-        "the server rejects the client's certificate, or misses it",
+        "the server rejects the client's certificate, or requires one and gets none",
     ),
     (Phase::Tls, "version", "no TLS version in common"),
     (
@@ -184,16 +184,12 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
         "handshake",
         "no cipher suite in common, or another handshake failure",
     ),
-    (
-        Phase::Tls,
-        "alert",
-        "the server sent an alert of another kind",
-    ),
+    (Phase::Tls, "alert", "the server sent another TLS alert"),
     (Phase::Tls, "closed", "the server hung up in the handshake"),
     (
         Phase::Tls,
         "protocol",
-        "what the server sent breaks the TLS protocol, or is no TLS",
+        "what the server sent breaks the TLS protocol, or is not TLS",
     ),
     (
         Phase::Tls,
@@ -219,7 +215,7 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Authenticate,
         "iam",
-        "PAM, by which RDS checks IAM tokens, rejects the user",
+        "PAM rejects the user; RDS checks IAM tokens through PAM",
     ),
     (
         Phase::Authenticate,
@@ -229,7 +225,7 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Authenticate,
         "client-certificate",
-        "the server asks for a client certificate that is this user's",
+        "the server requires a client certificate for this user",
     ),
     (
         Phase::Authenticate,
@@ -250,12 +246,12 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Authorise,
         "tls-required",
-        "a proxy before the server takes TLS connections alone",
+        "a proxy in front of the server accepts only TLS connections",
     ),
     (
         Phase::Authorise,
         "protocol",
-        "the server does not take the startup packet or its protocol version",
+        "the server rejects the startup packet or its protocol version",
     ),
     (
         Phase::Authorise,

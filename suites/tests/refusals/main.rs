@@ -173,6 +173,7 @@ fn a_text_by_itself_is_of_its_class(#[case] files: &[&str]) {
     "SSL error: certificate verify failed: unable to get local issuer certificate"
 )]
 #[case(LIBPQ, "tls signature", "SSL error: invalid padding")]
+#[case(LIBPQ, "tls signature", "SSL error: EVP lib")]
 #[case(LIBPQ, "tls certificate", "SSL error: wrong tag")]
 #[case(
     LIBPQ,
@@ -199,6 +200,11 @@ fn a_text_by_itself_is_of_its_class(#[case] files: &[&str]) {
     NATIVE_TLS,
     "tls version",
     "error performing TLS handshake: error:0A00042E:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version:../ssl/record/rec_layer_s3.c:1590:SSL alert number 70: error:0A00042E:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version:../ssl/record/rec_layer_s3.c:1590:SSL alert number 70"
+)]
+#[case::a_certificate_that_cannot_be_read(
+    NATIVE_TLS,
+    "tls certificate",
+    "error performing TLS handshake: error:068000A8:asn1 encoding routines:asn1_check_tlen:wrong tag:../crypto/asn1/tasn_dec.c:1194:, error:0A08000D:SSL routines:tls_process_server_certificate:ASN1 lib:../ssl/statem/statem_clnt.c:1822:: error:068000A8:asn1 encoding routines:asn1_check_tlen:wrong tag:../crypto/asn1/tasn_dec.c:1194:, error:0A08000D:SSL routines:tls_process_server_certificate:ASN1 lib:../ssl/statem/statem_clnt.c:1822:"
 )]
 #[case::a_client_that_verifies_nothing_is_hung_up_on(
     NATIVE_TLS,

@@ -90,8 +90,8 @@ type Errors = Vec<(Error, &'static str)>;
 #[expect(deprecated, reason = "a verifier may still answer the old variant")]
 fn certificates() -> Errors {
     use CertificateError as C;
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
-    let then = UnixTime::since_unix_epoch(Duration::from_secs(1_700_000_000));
+    let time = UnixTime::since_unix_epoch(Duration::from_hours(500_000));
+    let then = UnixTime::since_unix_epoch(Duration::from_hours(400_000));
     let name = || ServerName::try_from("db.example").unwrap();
     let not_for = |presented: &[&str]| C::NotValidForNameContext {
         expected: name(),
