@@ -3,7 +3,7 @@
 use super::Observation;
 use crate::{
     driver::{Outcome, SessionRow},
-    suite::{Ambiguous, OutcomeClass, Page, Phase, Refusal, classify},
+    suite::{Ambiguous, OutcomeClass, Page, Phase, Refusal},
     tap::{Event, Transcript, Wire, Word},
 };
 
@@ -17,7 +17,7 @@ pub struct Observed {
 }
 
 /// Why an outcome has no word.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum NoWord {
     /// A refusal that no file of refusals describes.
     #[error("refused, by an error that no file of refusals of {driver} describes")]
@@ -53,9 +53,12 @@ fn read_refusal(
     sqlstate: Option<&str>,
     transcript: &Transcript,
 ) -> Result<OutcomeClass, NoWord> {
-    let refusal = classify(&page.refusals, message)?.ok_or_else(|| NoWord::Unclassified {
-        driver: page.id.clone(),
-    })?;
+    let refusal = page
+        .refusals
+        .classify(message)?
+        .ok_or_else(|| NoWord::Unclassified {
+            driver: page.id.clone(),
+        })?;
     let sqlstate = match page.tells_sqlstate {
         true => sqlstate.map(str::to_owned),
         false => sqlstate_on_the_wire(transcript),

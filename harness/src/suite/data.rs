@@ -13,7 +13,7 @@ use super::{
     coverage::Coverage,
     cross::cross,
     file::OrderedAxes,
-    refusals::{self, Rule},
+    refusals::{Refusals, Rule},
     rules::{LEAF, Rules},
     written::{self, Written},
 };
@@ -254,7 +254,7 @@ impl<'a> Files<'a> {
                 .name
                 .trim_start_matches("refusals/")
                 .trim_end_matches(".toml");
-            rules.insert(name.to_owned(), refusals::parse(file)?);
+            rules.insert(name.to_owned(), Refusals::parse(file)?);
         }
         let mut pages = BTreeMap::new();
         for file in bases_first(self.folder("drivers/"), |head: &DriverHead| &head.driver)? {

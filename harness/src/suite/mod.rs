@@ -47,7 +47,7 @@ pub use own_chain::OwnChain;
 pub use page::{Configuration, Connects, Does, Page, TrustKind, UnderTls};
 pub use plan::{Plan, Selection};
 pub use query::Query;
-pub use refusals::{Ambiguous, classify};
+pub use refusals::{Ambiguous, Classifier, Refusals, Rule, agree, classify};
 pub use rules::{ENGINES, Rules};
 pub use settings::{Dial, Given, Kind, Role, Settings, Trust, Who};
 pub use source::{DataError, SourceFile};

@@ -39,7 +39,10 @@ use super::{
     Anchors, DataError, GoesOn, Place, Refusal, SourceFile, Table, Try, UnknownWord, Verifies,
     query::Query, table::NoRow,
 };
-use crate::{policy::TlsVersion, suite::refusals::Rule};
+use crate::{
+    policy::TlsVersion,
+    suite::refusals::{Classifier, Rule, agree},
+};
 
 /// A driver as its documents describe it.
 #[derive(Debug)]
@@ -80,7 +83,7 @@ pub struct Page {
     /// What documents say of it beside what the four facts give.
     pub exceptions: Vec<Exception>,
     /// How its errors read.
-    pub refusals: Vec<Rule>,
+    pub refusals: Classifier,
     /// The file, for errors.
     pub file: SourceFile,
     refuses: Option<Table>,
@@ -234,7 +237,7 @@ impl Page {
             refuses: table(&connects.refuses, &["refused"])?,
             tries: table(&connects.tries, &["tries", "goes on after"])?,
             verifies: table(&connects.verifies, &["verifies", "anchors"])?,
-            refusals: rules(file, &driver, base.as_deref(), refusals)?,
+            refusals: Classifier::new(rules(file, &driver, base.as_deref(), refusals)?),
             hides_reason: match &driver.hides_reason {
                 Some(class) => Some(parsed(file, file.line(&class.span()), class.as_ref())?),
                 None => base.as_ref().and_then(|base| base.hides_reason.clone()),
@@ -486,7 +489,9 @@ fn rules(
     base: Option<&Page>,
     refusals: &BTreeMap<String, Vec<Rule>>,
 ) -> Result<Vec<Rule>, DataError> {
-    let mut rules = base.map(|base| base.refusals.clone()).unwrap_or_default();
+    let mut rules = base
+        .map(|base| base.refusals.rules().to_vec())
+        .unwrap_or_default();
     for name in &driver.refusals {
         let more = refusals.get(name.as_ref()).ok_or_else(|| {
             let unknown = UnknownWord::new("file of refusals", name.as_ref(), refusals.keys());
@@ -494,6 +499,11 @@ fn rules(
         })?;
         rules.extend(more.iter().cloned());
     }
+    let line = driver
+        .refusals
+        .first()
+        .map_or(1, |name| file.line(&name.span()));
+    agree(&rules).map_err(|ambiguous| file.error(line, ambiguous.to_string()))?;
     Ok(rules)
 }
 

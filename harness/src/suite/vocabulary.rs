@@ -25,7 +25,7 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Parse,
         "sslmode",
-        "the driver doesn't know the sslmode word",
+        "the driver does not know the sslmode word",
     ),
     (
         Phase::Parse,
@@ -35,14 +35,29 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Parse,
         "option",
-        "another parameter is unknown or invalid",
+        "another parameter is unknown, missing or invalid",
     ),
     (
         Phase::Parse,
         "trust-file",
         "the trust anchors can't be read",
     ),
+    (
+        Phase::Connect,
+        "unknown-host",
+        "the host name has no address",
+    ),
+    (
+        Phase::Connect,
+        "unreachable",
+        "there is no route to the server, or its socket does not exist",
+    ),
     (Phase::Connect, "refused", "nothing listens"),
+    (
+        Phase::Connect,
+        "reset",
+        "the network or the server cut the connection",
+    ),
     (
         Phase::Connect,
         "closed",
@@ -50,9 +65,39 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     ),
     (Phase::Connect, "timeout", "no answer in time"),
     (
+        Phase::Connect,
+        "wrong-server",
+        "the server is not of the kind that the client requires, for example a primary",
+    ),
+    (
+        Phase::Connect,
+        "internal",
+        "the client failed by itself: no memory, no socket",
+    ),
+    (
         Phase::Negotiate,
         "no-tls",
         "the server offers no TLS and the client insists",
+    ),
+    (
+        Phase::Negotiate,
+        "no-gss",
+        "the client insists on GSSAPI encryption, and there is none",
+    ),
+    (
+        Phase::Negotiate,
+        "garbage",
+        "the answer to SSLRequest or GSSENCRequest is not one that the protocol allows",
+    ),
+    (
+        Phase::Negotiate,
+        "stuffed",
+        "unencrypted bytes came in before the TLS handshake",
+    ),
+    (
+        Phase::Negotiate,
+        "alpn",
+        "client and server do not agree on the ALPN protocol `postgresql`",
     ),
     (
         Phase::Tls,
@@ -63,25 +108,35 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     (
         Phase::Tls,
         "verify",
-        "the certificate was refused; the driver doesn't say why",
+        "the certificate was refused; the driver does not say why",
     ),
     (Phase::Tls, "chain", "no chain to a trust anchor"),
+    (
+        Phase::Tls,
+        "not-a-ca",
+        "a certificate in the chain is signed by a certificate that is not a CA's",
+    ),
+    (
+        Phase::Tls,
+        "constraint",
+        "a CA's constraint on names, path length or policies forbids the chain",
+    ),
     (Phase::Tls, "name", "the certificate is for another name"),
     (
         Phase::Tls,
         "validity",
         "a certificate is expired or not yet valid",
     ),
+    (Phase::Tls, "revoked", "a certificate is revoked"),
+    (
+        Phase::Tls,
+        "revocation",
+        "revocation can't be checked: a CRL or OCSP answer is missing or bad",
+    ),
     (
         Phase::Tls,
         "purpose",
         "the certificate is not meant for servers",
-    ),
-    (Phase::Tls, "weak-key", "the certificate's key is too weak"),
-    (
-        Phase::Tls,
-        "signature",
-        "the server's signature doesn't hold under its certificate",
     ),
     (
         Phase::Tls,
@@ -90,8 +145,38 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
     ),
     (
         Phase::Tls,
+        "extension",
+        "a certificate has a critical extension that the client does not know",
+    ),
+    (
+        Phase::Tls,
         "certificate",
-        "a certificate is of a kind that the driver doesn't read",
+        "a certificate is malformed, or of a kind that the driver does not read",
+    ),
+    (
+        Phase::Tls,
+        "weak-key",
+        "a key of the server or of a CA is too weak",
+    ),
+    (
+        Phase::Tls,
+        "algorithm",
+        "a certificate's signature algorithm is too weak, or unknown to the client",
+    ),
+    (
+        Phase::Tls,
+        "signature",
+        "a signature does not hold, in the chain or in the handshake",
+    ),
+    (
+        Phase::Tls,
+        "client-key",
+        "the client's own certificate or private key can't be used",
+    ),
+    (
+        Phase::Tls,
+        "client-certificate",
+        "the server rejects the client's certificate, or requires one and gets none",
     ),
     (Phase::Tls, "version", "no TLS version in common"),
     (
@@ -99,19 +184,106 @@ const REFUSALS: &[(Phase, &str, &str)] = &[
         "handshake",
         "no cipher suite in common, or another handshake failure",
     ),
+    (Phase::Tls, "alert", "the server sent another TLS alert"),
+    (Phase::Tls, "closed", "the server hung up in the handshake"),
+    (
+        Phase::Tls,
+        "protocol",
+        "what the server sent breaks the TLS protocol, or is not TLS",
+    ),
+    (
+        Phase::Tls,
+        "internal",
+        "the client's TLS stack failed by itself",
+    ),
     (Phase::Authenticate, "password", "wrong password"),
     (
         Phase::Authenticate,
+        "no-password",
+        "the server asks for a password, and the client has none",
+    ),
+    (
+        Phase::Authenticate,
         "channel-binding",
-        "the certificate's signature has no hash to bind a SCRAM exchange to",
+        "the SCRAM exchange can't be bound to the server's certificate",
+    ),
+    (
+        Phase::Authenticate,
+        "method",
+        "the client does not support or does not allow the server's method",
+    ),
+    (
+        Phase::Authenticate,
+        "iam",
+        "PAM rejects the user; RDS checks IAM tokens through PAM",
+    ),
+    (
+        Phase::Authenticate,
+        "external",
+        "another authority rejects the user: GSSAPI, LDAP, RADIUS, ident, …",
+    ),
+    (
+        Phase::Authenticate,
+        "client-certificate",
+        "the server requires a client certificate for this user",
+    ),
+    (
+        Phase::Authenticate,
+        "server",
+        "the server does not prove that it knows the password",
+    ),
+    (Phase::Authenticate, "timeout", "the exchange took too long"),
+    (
+        Phase::Authenticate,
+        "protocol",
+        "one side's messages break the PostgreSQL protocol",
     ),
     (
         Phase::Authorise,
         "hba",
         "no line, or a reject line, in pg_hba.conf",
     ),
-    (Phase::Authorise, "database", "no such database"),
+    (
+        Phase::Authorise,
+        "tls-required",
+        "a proxy in front of the server accepts only TLS connections",
+    ),
+    (
+        Phase::Authorise,
+        "protocol",
+        "the server rejects the startup packet or its protocol version",
+    ),
+    (
+        Phase::Authorise,
+        "role",
+        "no such role, or one that may not log in",
+    ),
+    (
+        Phase::Authorise,
+        "database",
+        "no such database, or one that takes no connections",
+    ),
+    (
+        Phase::Authorise,
+        "privilege",
+        "the role may not connect to the database, or not for replication",
+    ),
+    (
+        Phase::Authorise,
+        "setting",
+        "the server rejects a setting in the startup packet",
+    ),
     (Phase::Authorise, "limit", "too many connections"),
+    (
+        Phase::Authorise,
+        "starting",
+        "the server is starting, stopping or recovering",
+    ),
+    (
+        Phase::Authorise,
+        "internal",
+        "the server failed by itself: no memory, no process, a missing file",
+    ),
 ];
 
 /// A refusal in its three precisions: phase, class, SQLSTATE.
