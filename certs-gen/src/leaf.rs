@@ -165,6 +165,14 @@ impl Leaf {
         }
     }
 
+    /// Whether a server can serve it under TLS 1.2, as far as it is made here:
+    /// OpenSSL offers a suite of ECDHE there only for a key that may sign
+    /// (ssl/ssl_lib.c, `ssl_set_masks`), and under 1.3 any.
+    #[must_use]
+    pub const fn serves_tls12(self) -> bool {
+        !matches!(self, Self::KeyAgreement)
+    }
+
     /// What it is made after; none where it isn't made here.
     pub(crate) const fn shape(self) -> Option<&'static Shape> {
         Some(match self {
