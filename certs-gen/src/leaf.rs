@@ -165,9 +165,9 @@ impl Leaf {
         }
     }
 
-    /// Whether a server can serve it under TLS 1.2, as far as it is made here:
-    /// OpenSSL offers a suite of ECDHE there only for a key that may sign
-    /// (ssl/ssl_lib.c, `ssl_set_masks`), and under 1.3 any.
+    /// Whether a server can serve it under TLS 1.2: OpenSSL picks a suite of ECDSA
+    /// there only where the key usage allows signatures (`ssl/ssl_lib.c`,
+    /// `ssl_set_masks`). Under 1.3 it does not look.
     #[must_use]
     pub const fn serves_tls12(self) -> bool {
         !matches!(self, Self::KeyAgreement)
