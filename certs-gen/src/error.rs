@@ -22,11 +22,12 @@ pub enum Error {
     /// The endpoint's name is longer than a common name may be, and the leaf has
     /// no other place for it.
     #[error(
-        "`{name}` is too long to be the common name of the leaf `{leaf}`, which has no SAN; \
-         give a name of at most 64 characters, or another leaf"
+        "`{}` is too long to be the common name of the leaf `{leaf}`, which has no SAN and takes \
+         64 characters at most; give a shorter name, or another leaf",
+        name.escape_debug()
     )]
     NameTooLong {
-        /// The name.
+        /// The common name.
         name: String,
         /// The leaf.
         leaf: Leaf,

@@ -14,8 +14,8 @@ use openssl::{
     sign::Signer,
 };
 use rcgen::{
-    PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, PKCS_RSA_SHA384, PublicKeyData, SignatureAlgorithm,
-    SigningKey,
+    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, PKCS_RSA_SHA384,
+    PublicKeyData, SignatureAlgorithm, SigningKey,
 };
 
 use crate::error::Error;
@@ -32,11 +32,19 @@ pub enum KeyKind {
     Rsa4096,
     /// P-384 with SHA-384: `rds-ca-ecc384-g1`.
     EcdsaP384,
+    /// P-256 with SHA-256.
+    EcdsaP256,
 }
 
 impl KeyKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Rsa1024, Self::Rsa2048, Self::Rsa4096, Self::EcdsaP384];
+    pub const ALL: [Self; 5] = [
+        Self::Rsa1024,
+        Self::Rsa2048,
+        Self::Rsa4096,
+        Self::EcdsaP384,
+        Self::EcdsaP256,
+    ];
 
     /// RDS's spelling, as in the names of its CAs.
     pub(crate) const fn name(self) -> &'static str {
@@ -45,6 +53,7 @@ impl KeyKind {
             Self::Rsa2048 => "RSA2048",
             Self::Rsa4096 => "RSA4096",
             Self::EcdsaP384 => "ECC384",
+            Self::EcdsaP256 => "ECC256",
         }
     }
 
@@ -57,19 +66,22 @@ impl KeyKind {
             Self::Rsa2048 => "server-rsa2048.key",
             Self::Rsa4096 => "server-rsa4096.key",
             Self::EcdsaP384 => "server-ecc384.key",
+            Self::EcdsaP256 => "server-ecc256.key",
         }
     }
 
     fn generate(self) -> Result<PKey<Private>, ErrorStack> {
         let rsa = |bits| Rsa::generate(bits).and_then(PKey::from_rsa);
+        let ecdsa = |curve| {
+            let group = EcGroup::from_curve_name(curve)?;
+            PKey::from_ec_key(EcKey::generate(&group)?)
+        };
         match self {
             Self::Rsa1024 => rsa(1024),
             Self::Rsa2048 => rsa(2048),
             Self::Rsa4096 => rsa(4096),
-            Self::EcdsaP384 => {
-                let group = EcGroup::from_curve_name(Nid::SECP384R1)?;
-                PKey::from_ec_key(EcKey::generate(&group)?)
-            }
+            Self::EcdsaP384 => ecdsa(Nid::SECP384R1),
+            Self::EcdsaP256 => ecdsa(Nid::X9_62_PRIME256V1),
         }
     }
 
@@ -78,12 +90,13 @@ impl KeyKind {
             Self::Rsa1024 | Self::Rsa2048 => &PKCS_RSA_SHA256,
             Self::Rsa4096 => &PKCS_RSA_SHA384,
             Self::EcdsaP384 => &PKCS_ECDSA_P384_SHA384,
+            Self::EcdsaP256 => &PKCS_ECDSA_P256_SHA256,
         }
     }
 
     fn digest(self) -> MessageDigest {
         match self {
-            Self::Rsa1024 | Self::Rsa2048 => MessageDigest::sha256(),
+            Self::Rsa1024 | Self::Rsa2048 | Self::EcdsaP256 => MessageDigest::sha256(),
             Self::Rsa4096 | Self::EcdsaP384 => MessageDigest::sha384(),
         }
     }
@@ -105,7 +118,7 @@ impl Key {
             KeyKind::Rsa1024 | KeyKind::Rsa2048 | KeyKind::Rsa4096 => {
                 pair.rsa()?.public_key_to_der_pkcs1()?
             }
-            KeyKind::EcdsaP384 => {
+            KeyKind::EcdsaP384 | KeyKind::EcdsaP256 => {
                 let key = pair.ec_key()?;
                 let mut context = BigNumContext::new()?;
                 let form = PointConversionForm::UNCOMPRESSED;

@@ -15,9 +15,10 @@ use crate::{
     given::Given,
     issue::{as_v1, self_signed, signed_by},
     keys::{Holder, Key, KeyKind, Keys},
-    leaf::{Form, Leaf, Link, Shape},
+    leaf::Leaf,
     profile::{self, Validity},
-    subject::{fits_common_name, root_name, subject, subordinate_name},
+    shape::{Form, Link, Shape, TRUSTED_CA},
+    subject::{fits_common_name, home_made_subject, root_name, subject, subordinate_name},
     trust::Trust,
 };
 
@@ -40,6 +41,7 @@ pub struct Pki {
     root: OnceCell<Authority>,
     subordinate: OnceCell<Authority>,
     expired_subordinate: OnceCell<Authority>,
+    trusted_ca: OnceCell<X509>,
     servers: [OnceCell<ServerFiles>; Leaf::COUNT],
     server_keys: [OnceCell<PathBuf>; KeyKind::ALL.len()],
     trusts: [OnceCell<PathBuf>; Trust::COUNT],
@@ -78,6 +80,7 @@ impl Pki {
             root: OnceCell::new(),
             subordinate: OnceCell::new(),
             expired_subordinate: OnceCell::new(),
+            trusted_ca: OnceCell::new(),
             servers: Default::default(),
             server_keys: Default::default(),
             trusts: Default::default(),
@@ -195,6 +198,9 @@ impl Pki {
     }
 
     fn make_leaf(&self, leaf: Leaf, shape: &Shape) -> Result<X509, Error> {
+        if let Form::TrustedRoot = shape.form {
+            return self.trusted_ca().cloned();
+        }
         let params = self.leaf_params(leaf, shape)?;
         let key = self.keys.get(Holder::Server, shape.key)?;
         let issuer_key = self.keys.get(Holder::Subordinate, CA_KIND)?;
@@ -204,15 +210,18 @@ impl Pki {
         let issued = signed_by(&params, key, &self.subordinate()?.issuer(issuer_key))?;
         match shape.form {
             Form::V1 => as_v1(&issued, issuer_key).map_err(unusable(leaf.name())),
-            Form::EndEntity | Form::Authority | Form::SelfSigned => Ok(issued),
+            Form::EndEntity | Form::Authority | Form::SelfSigned | Form::TrustedRoot => Ok(issued),
         }
     }
 
     fn leaf_params(&self, leaf: Leaf, shape: &Shape) -> Result<CertificateParams, Error> {
         let common_name = shape.common_name.map(|name| name.of(&self.endpoint));
-        if shape.alt_names.is_empty() && !common_name.as_deref().is_some_and(fits_common_name) {
+        if let Some(name) = &common_name
+            && shape.alt_names.is_empty()
+            && !fits_common_name(name)
+        {
             return Err(Error::NameTooLong {
-                name: common_name.unwrap_or_default(),
+                name: name.clone(),
                 leaf,
             });
         }
@@ -225,15 +234,27 @@ impl Pki {
                 subject: leaf.name().to_owned(),
                 why: error.to_string(),
             })?;
+        let subject = match shape.form {
+            // A leaf of the same subject that is not trusted would be taken for
+            // one that this root has issued: chains are built by names.
+            Form::TrustedRoot => home_made_subject(common_name.as_deref()),
+            _ => subject(common_name.as_deref()),
+        };
         let mut params = profile::end_entity(
-            subject(common_name.as_deref()),
+            subject,
             alt_names,
             shape.validity,
-            shape.key,
+            profile::key_usages(shape.key_usages, shape.key),
             shape.extended_key_usages,
         )?;
-        if let Form::Authority = shape.form {
-            profile::make_authority(&mut params, BasicConstraints::Constrained(0));
+        match shape.form {
+            Form::Authority => {
+                profile::make_authority(&mut params, BasicConstraints::Constrained(0));
+            }
+            Form::TrustedRoot => {
+                profile::make_authority(&mut params, BasicConstraints::Unconstrained);
+            }
+            Form::EndEntity | Form::V1 | Form::SelfSigned => {}
         }
         Ok(params)
     }
@@ -241,11 +262,11 @@ impl Pki {
     fn make_trust(&self, trust: Trust) -> Result<PathBuf, Error> {
         let path = self.folder.join(trust.file());
         let pem = match trust {
-            Trust::Root => pem(&self.root()?.certificate)?,
+            Trust::Root => self.roots()?,
             Trust::WrongRoot => self.wrong_root()?,
             Trust::Subordinate => pem(&self.subordinate()?.certificate)?,
             Trust::Both => {
-                let mut both = pem(&self.root()?.certificate)?;
+                let mut both = self.roots()?;
                 both.extend(pem(&self.subordinate()?.certificate)?);
                 both
             }
@@ -312,6 +333,21 @@ impl Pki {
         Ok(Authority {
             params,
             certificate,
+        })
+    }
+
+    /// What [`Trust::Root`] holds, as PEM.
+    fn roots(&self) -> Result<Vec<u8>, Error> {
+        let mut roots = pem(&self.root()?.certificate)?;
+        roots.extend(pem(self.trusted_ca()?)?);
+        Ok(roots)
+    }
+
+    /// [`Leaf::TrustedCa`]: a server certificate and a trust anchor in one.
+    fn trusted_ca(&self) -> Result<&X509, Error> {
+        self.trusted_ca.get_or_try_init(|| {
+            let params = self.leaf_params(Leaf::TrustedCa, &TRUSTED_CA)?;
+            self_signed(&params, self.keys.get(Holder::Server, TRUSTED_CA.key)?)
         })
     }
 

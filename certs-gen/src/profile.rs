@@ -8,7 +8,7 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-use crate::{error::Error, keys::KeyKind};
+use crate::{error::Error, keys::KeyKind, shape::KeyUsages};
 
 /// When a certificate is valid, relative to now.
 #[derive(Clone, Copy, Debug)]
@@ -84,23 +84,31 @@ pub(crate) fn end_entity(
     subject: DistinguishedName,
     alt_names: Vec<SanType>,
     validity: Validity,
-    key: KeyKind,
+    key_usages: Vec<KeyUsagePurpose>,
     extended_key_usages: &[ExtendedKeyUsagePurpose],
 ) -> Result<CertificateParams, Error> {
     let mut params = common(subject, validity)?;
     // Unlike `NoCa`, this one writes the subject key identifier.
     params.is_ca = IsCa::ExplicitNoCa;
     params.subject_alt_names = alt_names;
-    params.key_usages = match key {
+    params.key_usages = key_usages;
+    params.extended_key_usages = extended_key_usages.to_vec();
+    Ok(params)
+}
+
+/// What the key of an end entity may do.
+pub(crate) fn key_usages(usages: KeyUsages, key: KeyKind) -> Vec<KeyUsagePurpose> {
+    match (usages, key) {
+        (KeyUsages::KeyAgreement, _) => vec![KeyUsagePurpose::KeyAgreement],
         // RFC 8813, 3: an ECDSA key enciphers none.
-        KeyKind::EcdsaP384 => vec![KeyUsagePurpose::DigitalSignature],
-        KeyKind::Rsa1024 | KeyKind::Rsa2048 | KeyKind::Rsa4096 => vec![
+        (KeyUsages::OfTheKey, KeyKind::EcdsaP384 | KeyKind::EcdsaP256) => {
+            vec![KeyUsagePurpose::DigitalSignature]
+        }
+        (KeyUsages::OfTheKey, KeyKind::Rsa1024 | KeyKind::Rsa2048 | KeyKind::Rsa4096) => vec![
             KeyUsagePurpose::DigitalSignature,
             KeyUsagePurpose::KeyEncipherment,
         ],
-    };
-    params.extended_key_usages = extended_key_usages.to_vec();
-    Ok(params)
+    }
 }
 
 fn common(subject: DistinguishedName, validity: Validity) -> Result<CertificateParams, Error> {

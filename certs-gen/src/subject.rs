@@ -14,10 +14,7 @@ const COMMON_NAME_MAX: usize = 64;
 /// A common name that is absent or too long to be one is left out, for
 /// clients look at it only where there is no dNSName (RFC 6125, 6.4.4).
 pub(crate) fn subject(common_name: Option<&str>) -> DistinguishedName {
-    let mut subject = DistinguishedName::new();
-    if let Some(name) = common_name.filter(|name| fits_common_name(name)) {
-        subject.push(DnType::CommonName, name);
-    }
+    let mut subject = with_common_name(common_name);
     subject.push(DnType::OrganizationalUnitName, "RDS");
     subject.push(DnType::OrganizationName, ORGANIZATION);
     subject.push(DnType::LocalityName, "Seattle");
@@ -25,6 +22,21 @@ pub(crate) fn subject(common_name: Option<&str>) -> DistinguishedName {
     // RFC 5280, appendix A.1: X520countryName is a PrintableString.
     let us = "US".try_into().expect("US is made of printable characters");
     subject.push(DnType::CountryName, DnValue::PrintableString(us));
+    subject
+}
+
+/// `CN=…, O=…`: the subject of a certificate that no CA of RDS's issued.
+pub(crate) fn home_made_subject(common_name: Option<&str>) -> DistinguishedName {
+    let mut subject = with_common_name(common_name);
+    subject.push(DnType::OrganizationName, ORGANIZATION);
+    subject
+}
+
+fn with_common_name(common_name: Option<&str>) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    if let Some(name) = common_name.filter(|name| fits_common_name(name)) {
+        subject.push(DnType::CommonName, name);
+    }
     subject
 }
 

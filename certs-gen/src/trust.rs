@@ -3,8 +3,9 @@
 /// A file of trust anchors that can be had from [`Pki::trust`](crate::Pki::trust).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Trust {
-    /// The root that the server's chain ends at. It is also the server's
-    /// `ssl_ca_file`.
+    /// The root that the server's chain ends at, then the certificate of
+    /// [`Leaf::TrustedCa`](crate::Leaf::TrustedCa), a root of its own that has
+    /// issued nothing else. It is also the server's `ssl_ca_file`.
     Root,
     /// The root of another region, which has issued nothing: what a user has
     /// who downloaded the wrong region's certificates.
@@ -23,7 +24,7 @@ pub enum Trust {
     /// certificate" (2) unless `X509_V_FLAG_PARTIAL_CHAIN` is set,
     /// rustls-webpki takes any certificate for an anchor.
     Subordinate,
-    /// The root, then the subordinate CA.
+    /// [`Trust::Root`], then the subordinate CA.
     Both,
     /// A look-alike of RDS's `global-bundle.pem`: more than 100 roots of many
     /// regions, RSA and P-384, a third of them expired, an expired one first,

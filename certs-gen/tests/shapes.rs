@@ -1,7 +1,7 @@
 //! Each shape of leaf differs from the right one where its name says, and
 //! nowhere else.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, net::Ipv6Addr, path::Path};
 
 use certs_gen::{DEFAULT_ENDPOINT, EndpointName, Error, KeyKind, Leaf, Pki, Trust};
 use rstest::{fixture, rstest};
@@ -37,6 +37,7 @@ struct Facts {
     key: &'static str,
     version: X509Version,
     ca: bool,
+    key_usages: String,
     /// serverAuth, clientAuth.
     purposes: Option<(bool, bool)>,
     signed_by_itself: bool,
@@ -52,6 +53,7 @@ fn right() -> Facts {
         key: "rsa 2048",
         version: X509Version::V3,
         ca: false,
+        key_usages: "Digital Signature, Key Encipherment".to_owned(),
         purposes: Some((true, false)),
         signed_by_itself: false,
         sent_with: vec!["subordinate", "root"],
@@ -60,8 +62,12 @@ fn right() -> Facts {
 
 const NEIGHBOUR: &str = "other-db.555555555555.ap-southeast-1.rds.amazonaws.com";
 const THIRD: &str = "third-db.555555555555.ap-southeast-1.rds.amazonaws.com";
+const NUL_IN_CN: &str = "db-name.555555555555.ap-southeast-1.rds.amazonaws.com\0.example";
 const WILDCARD: &str = "*.555555555555.ap-southeast-1.rds.amazonaws.com";
 const WILDCARD_DEEP: &str = "*.ap-southeast-1.rds.amazonaws.com";
+
+const ECDSA_KEY_USAGES: &str = "Digital Signature";
+const CA_KEY_USAGES: &str = "Digital Signature, Key Cert Sign, CRL Sign";
 
 fn named(common_name: Option<&str>, alt_names: &[&str]) -> Facts {
     Facts {
@@ -89,13 +95,29 @@ fn named(common_name: Option<&str>, alt_names: &[&str]) -> Facts {
 #[case(Leaf::SubordinateExpired, Facts { sent_with: vec!["subordinate!", "root"], ..right() })]
 #[case(Leaf::ClientAuth, Facts { purposes: Some((false, true)), ..right() })]
 #[case(Leaf::SelfSigned, Facts { signed_by_itself: true, sent_with: vec![], ..right() })]
-#[case(Leaf::CaLeaf, Facts { ca: true, ..right() })]
+#[case(Leaf::CaLeaf, Facts { ca: true, key_usages: CA_KEY_USAGES.to_owned(), ..right() })]
 #[case(Leaf::V1, Facts {
-    alt_names: vec![], version: X509Version::V1, purposes: None, ..right()
+    alt_names: vec![], version: X509Version::V1, key_usages: "any".to_owned(), purposes: None, ..right()
 })]
 #[case(Leaf::Rsa1024, Facts { key: "rsa 1024", ..right() })]
 #[case(Leaf::Rsa4096, Facts { key: "rsa 4096", ..right() })]
-#[case(Leaf::P384, Facts { key: "p-384", ..right() })]
+#[case(Leaf::P384, Facts { key: "p-384", key_usages: ECDSA_KEY_USAGES.to_owned(), ..right() })]
+#[case(Leaf::Ipv6San, named(Some(DEFAULT_ENDPOINT), &["::1 (address)", DEFAULT_ENDPOINT]))]
+#[case(Leaf::IpAsDns, named(Some(DEFAULT_ENDPOINT), &["127.0.0.1"]))]
+#[case(Leaf::NoNames, named(None, &[]))]
+#[case(Leaf::NulInCn, named(Some(NUL_IN_CN), &[]))]
+#[case(Leaf::NoEku, Facts { purposes: None, ..right() })]
+#[case(Leaf::TrustedCa, Facts {
+    ca: true,
+    key_usages: CA_KEY_USAGES.to_owned(),
+    purposes: None,
+    signed_by_itself: true,
+    sent_with: vec![],
+    ..right()
+})]
+#[case(Leaf::KeyAgreement, Facts {
+    key: "p-256", key_usages: "Key Agreement".to_owned(), ..right()
+})]
 fn a_shape_is_what_its_name_says(fixture: &Fixture, #[case] leaf: Leaf, #[case] expected: Facts) {
     let pems = certificates(&fixture.pki.server(leaf).unwrap().chain);
     let chain: Vec<_> = pems.iter().map(|pem| pem.parse_x509().unwrap()).collect();
@@ -142,6 +164,15 @@ fn a_renewed_subordinate_keeps_its_name_and_key(fixture: &Fixture) {
 }
 
 #[rstest]
+fn the_trusted_ca_is_trusted_behind_the_root(fixture: &Fixture) {
+    let sent = certificates(&fixture.pki.server(Leaf::TrustedCa).unwrap().chain);
+    let trusted = certificates(fixture.pki.trust(Trust::Root).unwrap());
+    let root = certificates(&fixture.pki.server(Leaf::Right).unwrap().chain).swap_remove(2);
+    let trusted: Vec<_> = trusted.iter().map(|pem| &pem.contents).collect();
+    assert_eq!(trusted, [&root.contents, &sent[0].contents]);
+}
+
+#[rstest]
 fn both_is_the_root_and_then_the_subordinate(fixture: &Fixture) {
     let of = |trust| fs::read_to_string(fixture.pki.trust(trust).unwrap()).unwrap();
     let both = of(Trust::Root) + &of(Trust::Subordinate);
@@ -154,7 +185,7 @@ fn a_name_too_long_for_a_common_name_needs_a_san() {
     let folder = tempfile::tempdir().unwrap();
     let name = format!("{}.{DEFAULT_ENDPOINT}", "long".repeat(8));
     let pki = Pki::new(EndpointName::new(&name).unwrap(), folder.path());
-    for leaf in [Leaf::CnOnly, Leaf::V1] {
+    for leaf in [Leaf::CnOnly, Leaf::NulInCn, Leaf::V1] {
         let error = pki.server(leaf).unwrap_err();
         assert!(matches!(error, Error::NameTooLong { .. }), "{error}");
         assert!(error.to_string().contains(leaf.name()), "{error}");
@@ -165,6 +196,7 @@ fn a_name_too_long_for_a_common_name_needs_a_san() {
 fn facts(chain: &[X509Certificate]) -> Facts {
     let (leaf, rest) = chain.split_first().unwrap();
     let constraints = leaf.basic_constraints().unwrap();
+    let key_usages = leaf.key_usage().unwrap();
     let purposes = leaf.extended_key_usage().unwrap();
     Facts {
         common_name: common_name(leaf),
@@ -173,6 +205,7 @@ fn facts(chain: &[X509Certificate]) -> Facts {
         key: key(leaf),
         version: leaf.version(),
         ca: constraints.is_some_and(|constraints| constraints.value.ca),
+        key_usages: key_usages.map_or("any".to_owned(), |usages| usages.value.to_string()),
         purposes: purposes.map(|usage| (usage.value.server_auth, usage.value.client_auth)),
         signed_by_itself: leaf.issuer() == leaf.subject(),
         sent_with: rest.iter().map(authority).collect(),
@@ -191,6 +224,10 @@ fn alt_names(certificate: &X509Certificate) -> Vec<String> {
     let text = |name: &GeneralName| match name {
         GeneralName::DNSName(name) => (*name).to_owned(),
         GeneralName::IPAddress([a, b, c, d]) => format!("{a}.{b}.{c}.{d} (address)"),
+        GeneralName::IPAddress(octets) => {
+            let octets: [u8; 16] = (*octets).try_into().expect("4 octets or 16");
+            format!("{} (address)", Ipv6Addr::from(octets))
+        }
         other => panic!("{other}"),
     };
     names.value.general_names.iter().map(text).collect()
@@ -212,6 +249,7 @@ fn key(certificate: &X509Certificate) -> &'static str {
         PublicKey::RSA(key) if key.key_size() == 2048 => "rsa 2048",
         PublicKey::RSA(key) if key.key_size() == 4096 => "rsa 4096",
         PublicKey::EC(point) if point.key_size() == 384 => "p-384",
+        PublicKey::EC(point) if point.key_size() == 256 => "p-256",
         other => panic!("{other:?}"),
     }
 }

@@ -83,6 +83,16 @@ const HOSTNAME_MISMATCH: i32 = 62;
 #[case(Trust::Root, Leaf::V1, Ok(()))]
 #[case(Trust::Root, Leaf::Rsa4096, Ok(()))]
 #[case(Trust::Root, Leaf::P384, Ok(()))]
+#[case(Trust::Root, Leaf::Ipv6San, Ok(()))]
+#[case(Trust::Root, Leaf::IpAsDns, Err(HOSTNAME_MISMATCH))]
+#[case(Trust::Root, Leaf::NoNames, Err(HOSTNAME_MISMATCH))]
+#[case(Trust::Root, Leaf::NulInCn, Err(HOSTNAME_MISMATCH))]
+#[case(Trust::Root, Leaf::NoEku, Ok(()))]
+#[case(Trust::Root, Leaf::TrustedCa, Ok(()))]
+#[case(Trust::WrongRoot, Leaf::TrustedCa, Err(SELF_SIGNED))]
+#[case(Trust::Bundle, Leaf::TrustedCa, Err(SELF_SIGNED))]
+// The purpose asks for any of three key usages (v3_purp.c, KU_TLS).
+#[case(Trust::Root, Leaf::KeyAgreement, Ok(()))]
 fn openssl_as_libpq_asks_it(
     fixture: &Fixture,
     #[case] trust: Trust,
@@ -114,6 +124,10 @@ fn openssl_as_libpq_asks_it(
 #[case(Trust::Root, Leaf::Rsa1024, Ok(()))]
 #[case(Trust::Root, Leaf::Rsa4096, Ok(()))]
 #[case(Trust::Root, Leaf::P384, Ok(()))]
+#[case(Trust::Root, Leaf::Ipv6San, Ok(()))]
+#[case(Trust::Root, Leaf::NoEku, Ok(()))]
+// It does not look at the key usage.
+#[case(Trust::Root, Leaf::KeyAgreement, Ok(()))]
 fn webpki_builds_the_chain(
     fixture: &Fixture,
     #[case] trust: Trust,
@@ -137,6 +151,43 @@ fn webpki_tells_the_other_leaf(fixture: &Fixture) {
         panic!("{verdict:?}");
     };
     assert!(presented[0].contains("other-db.555555555555.ap-southeast-1"));
+}
+
+/// The names of these are for nobody, or for somebody else.
+#[rstest]
+fn webpki_finds_no_name(
+    fixture: &Fixture,
+    #[values(Leaf::IpAsDns, Leaf::NoNames, Leaf::NulInCn)] leaf: Leaf,
+) {
+    let chain = &fixture.pki.server(leaf).unwrap().chain;
+    let verdict = webpki_verdict(chain, fixture.pki.trust(Trust::Root).unwrap());
+    let Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+        presented,
+        ..
+    })) = verdict
+    else {
+        panic!("{verdict:?}");
+    };
+    let expected: &[&str] = match leaf {
+        Leaf::IpAsDns => &["DnsName(\"127.0.0.1\")"],
+        _ => &[],
+    };
+    assert_eq!(presented, expected);
+}
+
+/// Trusted or not, a CA's certificate is no server's to webpki.
+#[rstest]
+fn webpki_refuses_a_ca_as_a_server(
+    fixture: &Fixture,
+    #[values(Trust::Root, Trust::WrongRoot)] trust: Trust,
+    #[values(Leaf::CaLeaf, Leaf::TrustedCa)] leaf: Leaf,
+) {
+    let chain = &fixture.pki.server(leaf).unwrap().chain;
+    let verdict = webpki_verdict(chain, fixture.pki.trust(trust).unwrap());
+    let Err(rustls::Error::InvalidCertificate(CertificateError::Other(other))) = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(other.to_string(), "CaUsedAsEndEntity");
 }
 
 /// Why the wrong root has a name of its own.

@@ -42,9 +42,9 @@ pub(super) enum Seen {
 /// Asks for TLS and shakes hands, blocking for at most a few times `patience`.
 ///
 /// The client offers everything that this machine's OpenSSL has, from TLS 1.0
-/// on. Where the policy allows 1.2, one handshake is of 1.2 at most and offers
-/// the policy's ciphers alone, so that a server with none of them is seen: the
-/// suites of 1.3 are no part of a cipher list. Somebody's own leaf is not asked
+/// on. Where the policy and the leaf allow 1.2, one handshake is of 1.2 at most and
+/// offers the policy's ciphers alone, so that a server with none of them is seen:
+/// the suites of 1.3 are no part of a cipher list. Somebody's own leaf is not asked
 /// for that: see [`probe_own`].
 pub(super) fn probe(
     address: SocketAddr,
@@ -70,6 +70,7 @@ pub(super) fn probe(
     }
     let seen = everything.see(address, patience)?;
     if policy.tls_min < TlsVersion::Tls13
+        && policy.leaf.serves_tls12()
         && matches!(seen, Seen::Tls { .. })
         && let Seen::Failed(why) = listed.see(address, patience)?
     {

@@ -5,7 +5,7 @@ use std::{ffi::CString, io, time::Instant};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    ffi::{Connection, Progress, QueryResult},
+    ffi::{Connection, Library, Progress, QueryResult},
     message::Message,
 };
 use crate::driver::{
@@ -18,9 +18,14 @@ use crate::driver::{
 /// # Errors
 /// With a sentence, when the deadline passes, or libpq can't be used as it
 /// should; what libpq reports is an [`Outcome`].
-pub fn play(attempt: &Attempt, until: Instant) -> Result<Outcome, String> {
+pub fn play(
+    library: &'static Library,
+    attempt: &Attempt,
+    until: Instant,
+) -> Result<Outcome, String> {
     let string = c_string(&connection_string(attempt, TrustAnchors::InString))?;
-    let (mut connection, mut progress) = Connection::start(&string).ok_or("out of memory")?;
+    let (mut connection, mut progress) =
+        Connection::start(library, &string).ok_or("out of memory")?;
     loop {
         let write = match progress {
             Progress::Connected => break,

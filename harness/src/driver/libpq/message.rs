@@ -20,13 +20,21 @@ impl Message {
     ///
     /// That verbosity adds the SQLSTATE after the severity, and lines at the end
     /// of each error (`pqBuildErrorMessage3`, fe-protocol3.c). An attempt that
-    /// made several connections has a failure for each, begun by
-    /// `emitHostIdentityInfo`, fe-connect.c.
+    /// made several connections has a failure for each: since 14 each is begun by
+    /// `emitHostIdentityInfo`, fe-connect.c; before, the one follows the other.
     pub fn from_verbose(verbose: &str) -> Self {
+        let named = verbose.starts_with(CONNECTION);
         let mut failures: Vec<Failure> = Vec::new();
         for line in verbose.trim_end_matches('\n').split('\n') {
+            let begins = |failure: &Failure| {
+                if named {
+                    line.starts_with(CONNECTION)
+                } else {
+                    failure.ends_before(line)
+                }
+            };
             match failures.last_mut() {
-                Some(failure) if !line.starts_with(CONNECTION) => failure.lines.push(line.into()),
+                Some(failure) if !begins(failure) => failure.lines.push(line.into()),
                 _ => failures.push(Failure::begin(line)),
             }
         }
@@ -51,8 +59,10 @@ const VERBOSE_FIELDS: [&str; 6] = [
     "COLUMN NAME:  ",
     "DATATYPE NAME:  ",
     "CONSTRAINT NAME:  ",
-    "LOCATION:  ",
+    LOCATION,
 ];
+
+const LOCATION: &str = "LOCATION:  ";
 
 struct Failure {
     lines: Vec<String>,
@@ -76,6 +86,12 @@ impl Failure {
                 sqlstate: Some(found[2].to_owned()),
             },
         }
+    }
+
+    /// Whether its last line has been, and this one is another failure's.
+    fn ends_before(&self, line: &str) -> bool {
+        let located = |line: &str| line.starts_with(LOCATION);
+        self.sqlstate.is_some() && self.lines.last().is_some_and(|l| located(l)) && !located(line)
     }
 
     fn drop_verbose_lines(&mut self) {
@@ -157,6 +173,26 @@ mod tests {
         "connection to server on socket \"/tmp/.s.PGSQL.1\" failed: FATAL:  57P03: the database system is starting up\nLOCATION:  ProcessStartupPacket, postmaster.c:2360\n",
         "connection to server on socket \"/tmp/.s.PGSQL.1\" failed: FATAL:  the database system is starting up",
         Some("57P03")
+    )]
+    #[case::before_14_prefer_falls_back(
+        "FATAL:  28P01: password authentication failed for user \"u\"\nLOCATION:  auth_failed, auth.c:335\nFATAL:  28000: no pg_hba.conf entry for host \"127.0.0.1\", user \"u\", database \"d\", SSL off\nLOCATION:  ClientAuthentication, auth.c:554\n",
+        "FATAL:  password authentication failed for user \"u\"\nFATAL:  no pg_hba.conf entry for host \"127.0.0.1\", user \"u\", database \"d\", SSL off",
+        Some("28000")
+    )]
+    #[case::before_14_allow_ends_in_tls(
+        "FATAL:  28000: no pg_hba.conf entry\nLOCATION:  f, a.c:1\nSSL error: certificate verify failed\n",
+        "FATAL:  no pg_hba.conf entry\nSSL error: certificate verify failed",
+        None
+    )]
+    #[case::before_14_server_speaks_of_a_location(
+        "FATAL:  28000: one\nLOCATION:  hers\nLOCATION:  f, a.c:1\n",
+        "FATAL:  one\nLOCATION:  hers",
+        Some("28000")
+    )]
+    #[case::before_14_refused_port(
+        "could not connect to server: Connection refused\n\tIs the server running on host \"h\" (127.0.0.1) and accepting\n\tTCP/IP connections on port 1?\n",
+        "could not connect to server: Connection refused\n\tIs the server running on host \"h\" (127.0.0.1) and accepting\n\tTCP/IP connections on port 1?",
+        None
     )]
     #[case::nothing("", "", None)]
     fn reads_as_users_read_it(

@@ -21,7 +21,7 @@ use super::{
     protocol::Hello,
     serve::{BUILT_IN, WORKER_ARGUMENT},
 };
-use crate::driver::{Attempt, CouldNotRun, Driver, Outcome, Surroundings};
+use crate::driver::{Attempt, CouldNotRun, Driver, Outcome, Surroundings, libpq};
 
 /// How a worker is started.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,7 +35,8 @@ pub struct WorkerCommand {
 impl WorkerCommand {
     /// The worker of one of the [`BUILT_IN`] drivers: this program, or another
     /// whose `main` calls [`serve_if_asked`](super::serve_if_asked) first,
-    /// executed once more.
+    /// executed once more. That of libpq is handed the places that
+    /// `RDS_TLS_LIBPQ` names.
     ///
     /// # Errors
     /// When there is no such driver, or the path of this program can't be had.
@@ -46,9 +47,13 @@ impl WorkerCommand {
                 BUILT_IN.join(", ")
             )));
         }
+        let mut args = vec![WORKER_ARGUMENT.into(), driver.into()];
+        if driver == libpq::ID {
+            args.extend(libpq::named());
+        }
         Ok(Self {
             program: program.map_or_else(env::current_exe, |path| Ok(path.to_owned()))?,
-            args: vec![WORKER_ARGUMENT.into(), driver.into()],
+            args,
         })
     }
 }

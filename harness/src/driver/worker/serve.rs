@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     io::{self, BufRead as _, Read as _, Write as _},
+    path::PathBuf,
     process,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -56,13 +57,8 @@ pub fn serve_if_asked(args: impl IntoIterator<Item = OsString>) {
         return;
     }
     let driver = args.next().unwrap_or_default();
-    let served = match player(&driver.to_string_lossy()) {
-        Some(player) => serve(&player),
-        None => Err(io::Error::other(format!(
-            "no driver {} is built in",
-            driver.display()
-        ))),
-    };
+    let places: Vec<_> = args.map(PathBuf::from).collect();
+    let served = player(&driver.to_string_lossy(), &places).and_then(|player| serve(&player));
     match served {
         Ok(()) => process::exit(0),
         Err(error) => {
@@ -72,18 +68,23 @@ pub fn serve_if_asked(args: impl IntoIterator<Item = OsString>) {
     }
 }
 
-fn player(driver: &str) -> Option<Arc<dyn Player>> {
+/// The player of a driver; `places` are where libpq is to be looked for.
+fn player(driver: &str, places: &[PathBuf]) -> io::Result<Arc<dyn Player>> {
+    // First of all, so that OpenSSL's exit handler, which would pull it from
+    // under the attempts in flight, is never registered (openssl-sys, `init`).
+    openssl::init();
     match driver {
-        libpq::ID => Some(Arc::new(libpq::Libpq::new())),
-        psql::ID => Some(Arc::new(psql::AnyPsql::find())),
-        other => tokio_postgres::player(other),
+        libpq::ID => match libpq::Libpq::find(places) {
+            Ok(libpq) => Ok(Arc::new(libpq)),
+            Err(error) => Err(io::Error::other(error)),
+        },
+        psql::ID => Ok(Arc::new(psql::AnyPsql::find())),
+        other => tokio_postgres::player(other)
+            .ok_or_else(|| io::Error::other(format!("no driver {other} is built in"))),
     }
 }
 
 fn serve(player: &Arc<dyn Player>) -> io::Result<()> {
-    // First of all, so that OpenSSL's exit handler, which would pull it from
-    // under the attempts in flight, is never registered (openssl-sys, `init`).
-    openssl::init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
