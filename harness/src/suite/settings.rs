@@ -243,15 +243,17 @@ impl Settings {
     /// named, or the one at home.
     #[must_use]
     pub fn held_by_file(&self) -> Held {
-        (self.sslrootcert.or(self.home_root_crt)).map_or(Held::Other, Trust::holds)
+        let trust = self.sslrootcert.or(self.home_root_crt);
+        trust.map_or(Held::Other, |trust| self.held_by(trust))
     }
 
     /// The same of the file's first certificate.
     #[must_use]
     pub fn held_by_first(&self) -> Held {
         match self.sslrootcert.or(self.home_root_crt) {
-            // The first of a bundle is a stranger.
+            // The first of a bundle is a stranger; a trusted leaf stands second.
             Some(Trust::Bundle) | None => Held::Other,
+            Some(_) if self.leaf == Some(Leaf::TrustedCa) => Held::Other,
             Some(Trust::Both) => Held::Root,
             Some(trust) => trust.holds(),
         }
@@ -260,7 +262,17 @@ impl Settings {
     /// The same of what the system trusts.
     #[must_use]
     pub fn held_by_system(&self) -> Held {
-        self.ssl_cert_file.map_or(Held::Other, Trust::holds)
+        (self.ssl_cert_file).map_or(Held::Other, |trust| self.held_by(trust))
+    }
+
+    /// What a file holds of the chain of the cell's leaf.
+    fn held_by(&self, trust: Trust) -> Held {
+        match (self.leaf, trust) {
+            // It is its own root, and in these files.
+            (Some(Leaf::TrustedCa), Trust::Root | Trust::Both) => Held::Root,
+            (Some(Leaf::TrustedCa), _) => Held::Other,
+            _ => trust.holds(),
+        }
     }
 
     /// Whether they need something that a person must give first.
