@@ -175,6 +175,9 @@ impl Setup {
             summary.add(&part);
         }
         summary.seconds = run::seconds(started);
+        let drivers = self.runner.drivers.values();
+        let drivers: Vec<_> = drivers.filter_map(|driver| driver.about()).collect();
+        Shared(&sink).event(&Event::Drivers(&drivers));
         Shared(&sink).event(&Event::Finished(&summary));
         summary
     }

@@ -13,6 +13,7 @@ pub mod worker;
 
 pub use attempt::{Attempt, Form, Outcome, Reply, SessionRow, Surroundings};
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 
 /// What a driver asks over the session it has opened. The columns are the same
 /// in PostgreSQL 10 to 18 (`system_views.sql`), and any role may read its own
@@ -28,6 +29,11 @@ pub trait Driver: Send + Sync {
     /// The id of the driver's profile, as `libpq`.
     fn id(&self) -> &str;
 
+    /// What it said of itself; nothing before its first attempt.
+    fn about(&self) -> Option<About> {
+        None
+    }
+
     /// Plays one attempt.
     ///
     /// # Errors
@@ -38,6 +44,19 @@ pub trait Driver: Send + Sync {
         surroundings: &'a Surroundings,
         attempt: &'a Attempt,
     ) -> BoxFuture<'a, Result<Outcome, CouldNotRun>>;
+}
+
+/// A driver, as it said of itself when it was started.
+#[derive(Clone, Debug, Serialize)]
+pub struct About {
+    /// The id of the driver's page.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// Its TLS library, and that one's version.
+    pub tls: Option<String>,
+    /// What it can do.
+    pub capabilities: Vec<worker::protocol::Capability>,
 }
 
 /// Why an attempt gave no outcome.

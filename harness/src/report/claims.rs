@@ -77,7 +77,10 @@ impl<W: io::Write> Sink for Gather<W> {
                 Ok(())
             }
             Event::Warning(what) => writeln!(self.progress, "warning: {what}"),
-            Event::PolicyApplied { .. } | Event::AttemptDone | Event::Finished(_) => Ok(()),
+            Event::PolicyApplied { .. }
+            | Event::AttemptDone
+            | Event::Drivers(_)
+            | Event::Finished(_) => Ok(()),
         };
     }
 }

@@ -9,7 +9,7 @@ use super::{
     words::{policy, verdict},
 };
 use crate::{
-    driver::Outcome,
+    driver::{About, Outcome},
     endpoint::Facts,
     judge::{Observed, Verdict},
     run::{CellResult, Event, Sink, Summary},
@@ -27,6 +27,8 @@ pub struct JsonReport {
     pub version: u32,
     /// The servers that were played against.
     pub endpoints: Vec<JsonEndpoint>,
+    /// The drivers that played, as they said of themselves.
+    pub drivers: Vec<About>,
     /// The run in numbers.
     pub summary: Summary,
     /// Every cell.
@@ -184,6 +186,7 @@ impl Sink for Json {
             Event::CellJudged(result) => {
                 self.report.cells.push(cell(result));
             }
+            Event::Drivers(drivers) => self.report.drivers = drivers.to_vec(),
             Event::Finished(summary) => {
                 self.report.summary = **summary;
                 self.failed = self.write().err();

@@ -12,7 +12,7 @@ pub use console::{Console, in_full};
 pub use json::{Json, JsonEndpoint, JsonReport};
 pub use live::{Live, Telling};
 pub use repro::{Stage, repro, steps};
-pub use words::{Described, expected, policy, verdict};
+pub use words::{Described, does, expected, policy, verdict};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,10 @@ use crate::{
     driver::{Form, connection_string::quoted},
     endpoint::Facts,
     engine::{MASTER, STRANGER, Version},
-    suite::{Case, Cell, Dial, Expected, OwnChain, Target, Trust, Who, own_chain::shell_word},
+    suite::{
+        Case, Cell, Dial, Does, Expected, OwnChain, Target, Trust, Try, UnderTls, Verifies, Who,
+        own_chain::shell_word,
+    },
     tap::Word,
 };
 
@@ -41,7 +44,13 @@ pub fn steps(cell: &Cell) -> Vec<String> {
 #[must_use]
 pub fn repro(cell: &Cell, stage: Option<&Stage>) -> Vec<String> {
     let own = (cell.own_chain.as_ref()).map(|own| format!("{} ", own.options()));
-    let own = own.unwrap_or_default();
+    let from = (cell.suites_from.as_ref()).map(|folder| {
+        format!(
+            "--suites-from {} ",
+            shell_word(&folder.display().to_string())
+        )
+    });
+    let own = format!("{}{}", from.unwrap_or_default(), own.unwrap_or_default());
     let mut lines = match cell.target {
         Target::Emulated(Version { major, .. }) => vec![
             format!("rds-tls check --engine {major} {own}{}", cell.id),
@@ -225,12 +234,7 @@ fn psql(case: &Case, server: &Server) -> String {
         format!("user={}", server.user(settings.user.unwrap_or_default())),
         format!("dbname={}", database.unwrap_or(server.database())),
     ];
-    pairs.extend(
-        settings
-            .sslmode
-            .as_ref()
-            .map(|word| format!("sslmode={word}")),
-    );
+    pairs.extend(libpqs_word(case).map(|word| format!("sslmode={word}")));
     let root = settings.sslrootcert.or(settings.home_root_crt);
     pairs.extend(root.map(|trust| format!("sslrootcert={}", server.file(trust).in_conninfo())));
     pairs.extend((case.options().iter()).map(|(name, value)| format!("{name}={value}")));
@@ -238,6 +242,25 @@ fn psql(case: &Case, server: &Server) -> String {
         .map(|trust| format!("SSL_CERT_FILE={} ", server.file(trust).in_shell()))
         .unwrap_or_default();
     format!("{environment}psql \"{}\"", pairs.join(" "))
+}
+
+/// The sslmode by which libpq does what the driver does, or comes nearest.
+fn libpqs_word(case: &Case) -> Option<&str> {
+    let own = case.settings.sslmode.as_deref();
+    if case.driver.is_libpq() {
+        return own;
+    }
+    match &case.connects.does {
+        Does::Dial {
+            tls: Some(UnderTls::Verify(Verifies::ChainAndName, _)),
+            ..
+        } => Some("verify-full"),
+        Does::Dial {
+            tls: Some(UnderTls::Verify(Verifies::Chain, _)),
+            ..
+        } => Some("verify-ca"),
+        Does::Dial { .. } | Does::Refuse(_) => own,
+    }
 }
 
 /// A file in a connection string that stands in a shell's double quotes.
@@ -262,8 +285,14 @@ fn openssl(case: &Case, server: &Server) -> String {
         Dial::Name => (format!(" -servername {host}"), "verify_hostname"),
         Dial::Address => (" -noservername".to_owned(), "verify_ip"),
     };
+    let is_direct =
+        matches!(&case.connects.does, Does::Dial { tries, .. } if tries.contains(&Try::Direct));
+    let begins = match is_direct {
+        true => "-alpn postgresql",
+        false => "-starttls postgres",
+    };
     let line = format!(
-        "openssl s_client -starttls postgres -connect {}:{}{server_name}",
+        "openssl s_client {begins} -connect {}:{}{server_name}",
         server.address(),
         server.port()
     );

@@ -6,6 +6,7 @@ use certs_gen::GivenFiles;
 
 use super::*;
 use crate::{
+    driver::{About, worker::protocol::Capability},
     endpoint::{Applied, Facts, Limits, Login},
     findings::Finding,
     fixture::{AES, HBA, cell, cell_on_own_chain, data, refused, session, startup, tls},
@@ -107,6 +108,12 @@ fn play(sink: &mut dyn Sink) {
         sink.event(&Event::CellJudged(&result));
     }
     summary.seconds = 1.5;
+    sink.event(&Event::Drivers(&[About {
+        id: "d".to_owned(),
+        version: "1.2".to_owned(),
+        tls: Some("OpenSSL 3".to_owned()),
+        capabilities: vec![Capability::Uri],
+    }]));
     sink.event(&Event::Finished(&summary));
 }
 
@@ -137,6 +144,11 @@ fn the_verbose_console_has_a_line_for_every_cell() {
     );
     assert_eq!(lines("known   t/d/plaintext@17"), 1);
     assert_eq!(lines("skipped t/d/skipped@17  for a reason"), 1);
+}
+
+#[test]
+fn a_verbose_console_shows_policies_versions_suites_and_claims() {
+    insta::assert_snapshot!(console(true));
 }
 
 #[test]

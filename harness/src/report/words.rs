@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     judge::{Observed, Verdict},
     policy::{Admits, Policy},
-    suite::{Cell, Expectation, OutcomeClass},
+    suite::{Anchors, Cell, Does, Expectation, OutcomeClass, UnderTls},
 };
 
 /// A verdict's name.
@@ -107,5 +107,34 @@ fn sentence(class: &OutcomeClass) -> String {
     match class {
         OutcomeClass::Refused(refusal) => format!("{class} ({})", refusal.meaning()),
         OutcomeClass::Plaintext | OutcomeClass::Encrypted => class.to_string(),
+    }
+}
+
+/// What a driver does, in its four facts.
+#[must_use]
+pub fn does(does: &Does) -> String {
+    match does {
+        Does::Refuse(refusal) => format!("refuses: {}", refusal.meaning()),
+        Does::Dial {
+            tries,
+            goes_on,
+            tls,
+        } => {
+            let words: Vec<&str> = tries.iter().map(|one| one.word()).collect();
+            let tries = match words.as_slice() {
+                [only] => format!("tries {only}"),
+                words => format!("tries {} (after {goes_on})", words.join(", then ")),
+            };
+            match tls {
+                None => tries,
+                Some(UnderTls::Stop(refusal)) => format!("{tries}; stops: {}", refusal.meaning()),
+                Some(UnderTls::Verify(verifies, Anchors::None)) => {
+                    format!("{tries}; verifies {verifies}")
+                }
+                Some(UnderTls::Verify(verifies, anchors)) => {
+                    format!("{tries}; verifies {verifies} against {anchors}")
+                }
+            }
+        }
     }
 }

@@ -61,7 +61,11 @@ impl Runner {
         let outcome = match played.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(could_not)) if could_not.is_missing && cell.case.driver.is_optional => {
-                return Err(NotPlayed::Skipped(could_not.to_string()));
+                let install = cell.case.driver.install.as_deref();
+                let install = install.unwrap_or("install it, and name it to its worker");
+                return Err(NotPlayed::Skipped(format!(
+                    "not on this machine; {install}"
+                )));
             }
             Ok(Err(could_not)) => return Err(NotPlayed::Broken(could_not.to_string())),
             Err(_) => return Err(NotPlayed::Broken(overdue(id, self.options.deadline))),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    driver::About,
     endpoint::{Applied, Facts},
     judge::{Observation, Observed, Verdict},
     policy::Policy,
@@ -35,6 +36,8 @@ pub enum Event<'a> {
     CellJudged(&'a CellResult),
     /// Something that no verdict tells of went wrong.
     Warning(&'a str),
+    /// The drivers that played, as they said of themselves.
+    Drivers(&'a [About]),
     /// The run is over; nothing follows.
     Finished(&'a Summary),
 }

@@ -1,6 +1,6 @@
 //! Cells: one point of a suite's axes, for one driver set up in one way.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     DataError, ExpectedAnswer, Known, OutcomeClass, OwnChain, Place, Settings, SourceFile, Suite,
@@ -64,6 +64,9 @@ pub struct Cell {
     pub known: Option<Arc<Known>>,
     /// The chain to play it on, where a person gave one.
     pub own_chain: Option<Arc<OwnChain>>,
+    /// The folder that the suites were read from, where they aren't the built-in
+    /// ones.
+    pub suites_from: Option<Arc<Path>>,
 }
 
 /// What the tables say of a cell.
@@ -122,6 +125,7 @@ impl Case {
             places: seen.composed.places.clone(),
             expects: seen.expectation(self).ok()?,
             own_chain: None,
+            suites_from: None,
         })
     }
 
@@ -368,6 +372,15 @@ impl Cell {
     pub fn on(self, own_chain: Option<&Arc<OwnChain>>) -> Self {
         Self {
             own_chain: own_chain.cloned(),
+            ..self
+        }
+    }
+
+    /// The same cell, of suites from a folder.
+    #[must_use]
+    pub fn read_from(self, suites_from: Option<&Arc<Path>>) -> Self {
+        Self {
+            suites_from: suites_from.cloned(),
             ..self
         }
     }

@@ -67,6 +67,8 @@ pub struct Page {
     /// It is what this machine has installed, so that cells of a configuration
     /// which isn't here are left out, counted.
     pub is_optional: bool,
+    /// How a person has it on this machine, where it is optional.
+    pub install: Option<String>,
     /// The suites that it plays; all where empty.
     pub suites: Vec<String>,
     /// Axis values that it plays, by axis; all of an axis that isn't named.
@@ -259,6 +261,7 @@ impl Page {
             sources: driver.sources,
             worker: driver.worker,
             is_optional: driver.optional,
+            install: driver.install,
             suites: driver.suites,
             only: driver.only,
             tells_sqlstate: driver.sqlstate,
@@ -310,6 +313,13 @@ impl Page {
             },
             places,
         })
+    }
+
+    /// Whether it reads libpq's words as libpq does.
+    #[must_use]
+    pub fn is_libpq(&self) -> bool {
+        let base = self.base.as_ref().map(|base| base.id.as_str());
+        [Some(self.id.as_str()), base].contains(&Some("libpq"))
     }
 
     /// The configuration with an id.
@@ -536,6 +546,7 @@ struct Head {
     worker: Option<Vec<String>>,
     #[serde(default)]
     optional: bool,
+    install: Option<String>,
     #[serde(default)]
     suites: Vec<String>,
     #[serde(default)]

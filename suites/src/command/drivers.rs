@@ -2,7 +2,10 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use harness::suite::{Data, Does, Page, TrustKind, UnderTls};
+use harness::{
+    report::does,
+    suite::{Data, Page, TrustKind},
+};
 use suites::{Failure, data};
 
 use super::print;
@@ -46,31 +49,4 @@ fn describe(text: &mut String, data: &Data, page: &Page) -> std::fmt::Result {
         writeln!(text, "  source            {source}")?;
     }
     writeln!(text)
-}
-
-/// The four facts, in a line.
-fn does(does: &Does) -> String {
-    match does {
-        Does::Refuse(refusal) => format!("refused: {}", refusal.meaning()),
-        Does::Dial {
-            tries,
-            goes_on,
-            tls,
-        } => {
-            let words: Vec<&str> = tries.iter().map(|one| one.word()).collect();
-            let tries = match words.len() {
-                1 => format!("tries {}", words[0]),
-                _ => format!("tries {} (goes on after {goes_on})", words.join(", then ")),
-            };
-            match tls {
-                None => tries,
-                Some(UnderTls::Stop(refusal)) => {
-                    format!("{tries}; stops under TLS: {}", refusal.meaning())
-                }
-                Some(UnderTls::Verify(verifies, anchors)) => {
-                    format!("{tries}; verifies {verifies} against {anchors}")
-                }
-            }
-        }
-    }
 }

@@ -34,7 +34,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<u8, Failure> {
     let data = args.suites_from.data_for(&args.chain)?;
     let cell = find(&data, args).map_err(Failure::Usage)?;
-    let cell = cell.on(args.chain.named().as_ref());
+    let from = args.suites_from.folder().map(std::sync::Arc::from);
+    let cell = cell
+        .on(args.chain.named().as_ref())
+        .read_from(from.as_ref());
     let chain = args.chain.read()?;
     print(&explain(&data, &cell))?;
     if !args.serve {

@@ -10,7 +10,10 @@ pub mod list;
 mod outputs;
 pub mod tap;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -183,8 +186,9 @@ impl Select {
             )));
         }
         let own = self.chain.named();
+        let from = self.suites_from.folder().map(Arc::from);
         plan.cells = (plan.cells.into_iter())
-            .map(|cell| cell.on(own.as_ref()))
+            .map(|cell| cell.on(own.as_ref()).read_from(from.as_ref()))
             .collect();
         Ok(plan)
     }

@@ -19,7 +19,12 @@ pub struct Running {
 
 impl Running {
     pub fn start(command: &mut Command) -> Self {
-        let run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        // A line for each policy.
+        command
+            .arg("-v")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let run = command.spawn();
         let mut run = Guard(run.unwrap());
         let mut out = BufReader::new(run.stdout.take().unwrap());
         let mut text = String::new();

@@ -7,7 +7,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -21,7 +21,7 @@ use super::{
     protocol::Hello,
     serve::{BUILT_IN, WORKER_ARGUMENT},
 };
-use crate::driver::{Attempt, CouldNotRun, Driver, Outcome, Surroundings, libpq};
+use crate::driver::{About, Attempt, CouldNotRun, Driver, Outcome, Surroundings, libpq};
 
 /// How a worker is started.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -91,6 +91,7 @@ pub struct Pool {
     limits: Limits,
     slots: Mutex<HashMap<Surroundings, Arc<Slot>>>,
     closed: AtomicBool,
+    about: OnceLock<About>,
 }
 
 impl Pool {
@@ -111,6 +112,7 @@ impl Pool {
             limits,
             slots: Mutex::default(),
             closed: AtomicBool::new(false),
+            about: OnceLock::new(),
         }
     }
 
@@ -195,6 +197,10 @@ impl Driver for Pool {
         &self.driver
     }
 
+    fn about(&self) -> Option<About> {
+        self.about.get().cloned()
+    }
+
     fn play<'a>(
         &'a self,
         surroundings: &'a Surroundings,
@@ -202,6 +208,15 @@ impl Driver for Pool {
     ) -> BoxFuture<'a, Result<Outcome, CouldNotRun>> {
         Box::pin(async move {
             let process = self.process(surroundings).await?;
+            self.about.get_or_init(|| {
+                let hello = process.hello();
+                About {
+                    id: self.driver.clone(),
+                    version: hello.version.clone(),
+                    tls: hello.tls.clone(),
+                    capabilities: hello.capabilities.clone(),
+                }
+            });
             if let Some(missing) = self.missing(process.hello(), attempt) {
                 return Err(missing);
             }

@@ -1,12 +1,10 @@
-//! What a person sees: progress while it runs, failures in full, tables at the
-//! end.
+//! What a person sees: progress while it runs, failures in full, and one screen at
+//! the end.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, IsTerminal},
-};
+mod closing;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use std::io::{self, IsTerminal};
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
@@ -15,13 +13,15 @@ use super::{
 };
 use crate::{
     driver::Outcome,
-    endpoint::Facts,
+    endpoint::{Applied, Facts},
     judge::Verdict,
+    policy::Policy,
     run::{CellResult, Event, Sink, Summary},
-    suite::{Bearing, Claims},
+    suite::Claims,
 };
+use closing::Closing;
 
-/// How many failed and broken cells are told in full; the rest by their ids.
+/// How many failed and broken cells are shown in full; the rest by their ids.
 const IN_FULL: usize = 20;
 
 /// Columns of a terminal that the tables fill at most.
@@ -33,27 +33,21 @@ pub struct Console<W> {
     claims: Claims,
     verbose: bool,
     progress: Option<ProgressBar>,
-    told: usize,
-    by_driver: BTreeMap<(String, String), Summary>,
-    by_claim: BTreeMap<String, Summary>,
-    /// Of each claim, the cells that pass and contradict it.
-    against: BTreeMap<String, usize>,
-    skips: BTreeMap<String, usize>,
+    shown: usize,
+    closing: Closing,
 }
 
 impl<W: io::Write> Console<W> {
-    /// With `verbose`, every cell has its line.
+    /// With `verbose`, every cell and every policy has its line, and every suite and
+    /// claim its counts.
     pub fn new(out: W, claims: Claims, verbose: bool) -> Self {
         Self {
             out,
             claims,
             verbose,
             progress: None,
-            told: 0,
-            by_driver: BTreeMap::new(),
-            by_claim: BTreeMap::new(),
-            against: BTreeMap::new(),
-            skips: BTreeMap::new(),
+            shown: 0,
+            closing: Closing::default(),
         }
     }
 
@@ -83,32 +77,29 @@ impl<W: io::Write> Console<W> {
         }
     }
 
+    fn applied(&mut self, to: &Policy, applied: &Applied) {
+        let serves = match &applied.negotiated {
+            Some((version, cipher)) => format!("serves {version}, {cipher}"),
+            None => "serves no TLS".to_owned(),
+        };
+        self.line(&format!(
+            "policy: {}; {serves}; switched in {} ms",
+            policy(to),
+            applied.took.as_millis()
+        ));
+    }
+
     fn judged(&mut self, result: &CellResult) {
-        let cell = &result.cell;
-        let key = (cell.case.suite.id.clone(), cell.case.driver.id.clone());
-        self.by_driver.entry(key).or_default().count(result);
-        for (claim, bearing) in &cell.claims {
-            self.by_claim
-                .entry(claim.clone())
-                .or_default()
-                .count(result);
-            if result.verdict == Verdict::Pass && *bearing == Bearing::Breaks {
-                *self.against.entry(claim.clone()).or_default() += 1;
-            }
-        }
-        match &result.verdict {
-            Verdict::Skipped(why) => *self.skips.entry(why.clone()).or_default() += 1,
-            Verdict::Fail(_) | Verdict::Broken(_) => {
-                self.told += 1;
-                if self.told <= IN_FULL {
-                    for line in in_full(result, &self.claims) {
-                        self.line(&line);
-                    }
-                    return;
+        self.closing.count(result);
+        if matches!(result.verdict, Verdict::Fail(_) | Verdict::Broken(_)) {
+            self.shown += 1;
+            if self.shown <= IN_FULL {
+                for line in in_full(result, &self.claims) {
+                    self.line(&line);
                 }
-                return self.line(&short(result));
+                return;
             }
-            Verdict::Pass | Verdict::Known { .. } => {}
+            return self.line(&short(result));
         }
         if self.verbose {
             self.line(&short(result));
@@ -119,44 +110,10 @@ impl<W: io::Write> Console<W> {
         if let Some(bar) = self.progress.take() {
             bar.finish_and_clear();
         }
-        let tables = format!("\n{}\n\n{}\n", self.driver_table(), self.claim_table());
-        self.line(&tables);
-        for (claim, count) in std::mem::take(&mut self.against) {
-            self.line(&format!(
-                "{count} pass and contradict {claim}, as `rds-tls claims` tells"
-            ));
+        let closing = std::mem::take(&mut self.closing);
+        for line in closing.lines(&self.claims, summary, self.verbose) {
+            self.line(&line);
         }
-        for (why, count) in std::mem::take(&mut self.skips) {
-            self.line(&format!("{count} skipped: {why}"));
-        }
-        self.line(&format!(
-            "{} cells, {} opened a socket: {} pass, {} fail, {} known, {} skipped, {} broken in {:.1} s",
-            summary.cells,
-            summary.opened_socket,
-            summary.pass,
-            summary.fail,
-            summary.known,
-            summary.skipped,
-            summary.broken,
-            summary.seconds
-        ));
-    }
-
-    fn driver_table(&self) -> Table {
-        let mut table = table(&["suite", "driver"]);
-        for ((suite, driver), summary) in &self.by_driver {
-            table.add_row(row(&[suite, driver], summary));
-        }
-        align(table, 2)
-    }
-
-    fn claim_table(&self) -> Table {
-        let mut table = table(&["claim", "the RDS document says"]);
-        for (id, summary) in &self.by_claim {
-            let says = self.claims.get(id).map_or("", |claim| claim.says.as_str());
-            table.add_row(row(&[id, says], summary));
-        }
-        align(table, 2)
     }
 }
 
@@ -168,20 +125,10 @@ impl<W: io::Write> Sink for Console<W> {
                 cells,
                 policies,
             } => self.begin(facts, *cells, *policies),
-            Event::PolicyApplied {
-                policy: to,
-                applied,
-            } => {
-                let serves = match &applied.negotiated {
-                    Some((version, cipher)) => format!("serves {version}, {cipher}"),
-                    None => "serves no TLS".to_owned(),
-                };
-                self.line(&format!(
-                    "policy: {}; {serves}; switched in {} ms",
-                    policy(to),
-                    applied.took.as_millis()
-                ));
+            Event::PolicyApplied { policy, applied } if self.verbose => {
+                self.applied(policy, applied);
             }
+            Event::PolicyApplied { .. } => {}
             Event::AttemptDone => {
                 if let Some(bar) = &self.progress {
                     bar.inc(1);
@@ -189,6 +136,7 @@ impl<W: io::Write> Sink for Console<W> {
             }
             Event::CellJudged(result) => self.judged(result),
             Event::Warning(what) => self.line(&format!("warning: {what}")),
+            Event::Drivers(drivers) => self.closing.drivers(drivers),
             Event::Finished(summary) => self.finish(summary),
         }
     }
@@ -247,38 +195,4 @@ pub fn in_full(result: &CellResult, claims: &Claims) -> Vec<String> {
     entry("rows", &places.join(", "));
     entry("again", &repro(cell, None).join("\n"));
     lines
-}
-
-fn table(names: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(TABLE_WIDTH);
-    let counts = [
-        "cells", "socket", "pass", "fail", "known", "skipped", "broken",
-    ];
-    table.set_header(names.iter().chain(&counts).copied());
-    table
-}
-
-fn row(names: &[&str], summary: &Summary) -> Vec<String> {
-    let counts = [
-        summary.cells,
-        summary.opened_socket,
-        summary.pass,
-        summary.fail,
-        summary.known,
-        summary.skipped,
-        summary.broken,
-    ];
-    (names.iter().map(|name| (*name).to_owned()))
-        .chain(counts.iter().map(usize::to_string))
-        .collect()
-}
-
-fn align(mut table: Table, names: usize) -> Table {
-    for column in table.column_iter_mut().skip(names) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }
