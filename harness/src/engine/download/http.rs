@@ -1,6 +1,6 @@
 //! Gets a file over HTTPS, and tries again when the way there failed.
 
-use std::{thread, time::Duration};
+use std::{io::ErrorKind, thread, time::Duration};
 
 use ureq::{
     Agent, Error,
@@ -33,15 +33,20 @@ impl Http {
             .iter()
             .map(|der| Certificate::from_der(der).to_owned())
             .collect();
+        Ok(Self::trusting(&roots))
+    }
+
+    fn trusting(roots: &[Certificate<'static>]) -> Self {
+        let crypto = rustls::crypto::aws_lc_rs::default_provider();
         let tls = TlsConfig::builder()
-            .root_certs(RootCerts::new_with_certs(&roots))
-            .unversioned_rustls_crypto_provider(crypto().into())
+            .root_certs(RootCerts::new_with_certs(roots))
+            .unversioned_rustls_crypto_provider(crypto.into())
             .build();
         let agent = agent().https_only(true).tls_config(tls).build();
-        Ok(Self {
+        Self {
             agent: agent.into(),
             first_pause: Duration::from_secs(1),
-        })
+        }
     }
 
     /// The file at an address, or nothing where the server has none.
@@ -76,10 +81,6 @@ impl Http {
     }
 }
 
-fn crypto() -> rustls::crypto::CryptoProvider {
-    rustls::crypto::aws_lc_rs::default_provider()
-}
-
 fn agent() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
     let patience = Some(Duration::from_secs(30));
     Agent::config_builder()
@@ -94,7 +95,9 @@ fn agent() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
 fn may_pass(error: &Error) -> bool {
     match error {
         Error::StatusCode(status) => matches!(status, 408 | 429 | 500 | 502..=504),
-        Error::Io(_) | Error::Timeout(_) | Error::ConnectionFailed | Error::Protocol(_) => true,
+        // What rustls rejects, as a certificate (rustls 0.23, conn.rs, `complete_io`).
+        Error::Io(error) => error.kind() != ErrorKind::InvalidData,
+        Error::Timeout(_) | Error::ConnectionFailed | Error::Protocol(_) => true,
         _ => false,
     }
 }
@@ -226,12 +229,41 @@ pub(super) mod tests {
     #[test]
     fn takes_nothing_over_plain_http() {
         let files = Files::new([("/file", vec![(200, Vec::new())])]);
-        let agent: Agent = agent().proxy(None).https_only(true).build().into();
-        let http = Http {
-            agent,
-            first_pause: Duration::ZERO,
-        };
+        let http = Http::trusting(&[]);
         http.get(&format!("{}/file", files.url)).unwrap_err();
         assert!(files.asked.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn takes_nothing_from_a_server_that_it_does_not_trust() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/file", listener.local_addr().unwrap());
+        let server = thread::spawn(move || serve_tls(&listener));
+        let error = Http::trusting(&[]).get(&url).unwrap_err();
+        assert!(error.to_string().contains("UnknownIssuer"), "{error}");
+        assert!(server.join().unwrap().is_err(), "the handshake succeeded");
+    }
+
+    /// Accepts one connection, under a certificate that nobody vouches for.
+    fn serve_tls(listener: &TcpListener) -> std::io::Result<()> {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(
+            rustls::crypto::aws_lc_rs::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![cert.into()],
+            signing_key.serialize_der().try_into().unwrap(),
+        )
+        .unwrap();
+        let mut server = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+        let (mut connection, _) = listener.accept()?;
+        while server.is_handshaking() {
+            server.complete_io(&mut connection)?;
+        }
+        Ok(())
     }
 }
