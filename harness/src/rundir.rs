@@ -17,7 +17,7 @@ use std::{
 
 use nix::unistd::Uid;
 
-use crate::endpoint::postmaster;
+use crate::engine::postmaster;
 
 const PREFIX: &str = "rds-tls-run-";
 /// A folder has this name until its lock is held.

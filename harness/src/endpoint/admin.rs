@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 
-use super::{EndpointError, error::describe};
+use super::{EndpointError, describe::describe};
 use crate::engine::ADMIN;
 
 /// How long a login may take. A server that is stopped has its connections

@@ -8,7 +8,7 @@ use postgres_native_tls::MakeTlsConnector;
 use secrecy::ExposeSecret;
 use tokio_postgres::{Config, config::SslMode};
 
-use super::{EndpointError, Facts, error::describe};
+use super::{EndpointError, Facts, describe::describe};
 use crate::driver::APPLICATION_NAME;
 
 const PATIENCE: Duration = Duration::from_secs(10);

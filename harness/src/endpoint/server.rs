@@ -13,8 +13,8 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{EndpointError, folder::Layout, log::FileLog, postmaster};
-use crate::engine::{Account, Program};
+use super::{EndpointError, folder::Layout, log::FileLog};
+use crate::engine::{Account, Program, postmaster};
 
 /// How long a fast shutdown may take: its checkpoint writes a small cluster.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);

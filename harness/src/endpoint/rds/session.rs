@@ -10,7 +10,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, Socket, config::SslMode};
 use tokio_postgres::{error::SqlState, tls::MakeTlsConnect};
 
-use super::{super::error::describe, Access, RdsError};
+use super::{super::describe::describe, Access, RdsError};
 use crate::driver::APPLICATION_NAME;
 
 /// What the instance is set to: what a role may not see has no row.
