@@ -1,6 +1,6 @@
 //! What is fixed for an endpoint's life.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
@@ -9,8 +9,8 @@ use crate::{engine::Version, suite::Trust};
 /// What is fixed for an endpoint's life.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// `embedded`, `container` or `rds`.
-    pub kind: &'static str,
+    /// Where the server runs.
+    pub kind: EndpointKind,
     /// The version of PostgreSQL.
     pub engine: Version,
     /// The name that clients know the endpoint by and verify.
@@ -30,6 +30,44 @@ pub struct Facts {
     /// What was found out about it, a line each, for people; nothing about a
     /// server that was made to order.
     pub found: Vec<String>,
+}
+
+/// Where the server of an endpoint runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EndpointKind {
+    /// A server program on this machine.
+    Embedded,
+    /// A container.
+    Container,
+    /// Someone's real instance.
+    Rds,
+}
+
+impl EndpointKind {
+    /// Its word in output.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Container => "container",
+            Self::Rds => "rds",
+        }
+    }
+
+    /// Whether the harness starts the server for the run, and stops it.
+    #[must_use]
+    pub const fn is_started_for_the_run(self) -> bool {
+        match self {
+            Self::Embedded | Self::Container => true,
+            Self::Rds => false,
+        }
+    }
+}
+
+impl fmt::Display for EndpointKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
 }
 
 /// How hard an endpoint may be used.

@@ -27,7 +27,7 @@ pub use container::{ContainerError, Daemon, Image, ImageName, container};
 pub use embedded::embedded;
 pub use emulated::Options;
 pub use error::EndpointError;
-pub use facts::{Facts, Limits, Login};
+pub use facts::{EndpointKind, Facts, Limits, Login};
 pub use log::LogMark;
 
 use futures_util::future::BoxFuture;

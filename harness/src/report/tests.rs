@@ -6,7 +6,7 @@ use certs_gen::GivenFiles;
 
 use super::*;
 use crate::{
-    endpoint::{Applied, Facts, Limits, Login},
+    endpoint::{Applied, EndpointKind, Facts, Limits, Login},
     findings::Finding,
     fixture::{AES, HBA, cell, cell_on_own_chain, data, refused, session, startup, tls},
     judge::{self, Observation},
@@ -24,7 +24,7 @@ fn facts() -> Facts {
         database: "postgres".to_owned(),
     };
     Facts {
-        kind: "embedded",
+        kind: EndpointKind::Embedded,
         engine: "17.6".parse().unwrap(),
         host: "db.example".to_owned(),
         address: SocketAddr::from(([127, 0, 0, 1], 5432)),
