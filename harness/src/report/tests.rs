@@ -7,7 +7,7 @@ use certs_gen::GivenFiles;
 use super::*;
 use crate::{
     endpoint::{Applied, EndpointKind, Facts, Limits, Login},
-    findings::Finding,
+    findings::{Finding, Played},
     fixture::{AES, HBA, cell, cell_on_own_chain, data, refused, session, startup, tls},
     judge::{self, Observation},
     policy::Policy,
@@ -266,4 +266,18 @@ fn a_cell_on_somebodys_own_chain_is_shown_again_by_their_files() {
     };
     let cell = cell_on_own_chain().on(Some(&own.into()));
     insta::assert_snapshot!(repro(&cell, None).join("\n"));
+}
+
+#[test]
+fn an_instance_without_findings_passes_for_a_server_of_the_run() {
+    let mut instance = facts();
+    instance.kind = EndpointKind::Rds;
+    let mut gather = Gather::new(std::io::sink());
+    gather.event(&Event::EndpointReady {
+        facts: &instance,
+        cells: 1,
+        policies: 1,
+    });
+    let target = Target::Emulated("17".parse().unwrap());
+    assert_eq!(gather.played(target), Played::planned(target));
 }
