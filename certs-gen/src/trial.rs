@@ -11,7 +11,7 @@ use openssl::{
 };
 
 /// How long either end waits for the other.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Loads a leaf as a server does, to its last extension; gives the reason where
 /// no server can.
@@ -78,8 +78,8 @@ fn client() -> Result<Ssl, ErrorStack> {
 fn connected() -> io::Result<(UnixStream, UnixStream)> {
     let (near, far) = UnixStream::pair()?;
     for end in [&near, &far] {
-        end.set_read_timeout(Some(PATIENCE))?;
-        end.set_write_timeout(Some(PATIENCE))?;
+        end.set_read_timeout(Some(TIMEOUT))?;
+        end.set_write_timeout(Some(TIMEOUT))?;
     }
     Ok((near, far))
 }

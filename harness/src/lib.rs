@@ -7,6 +7,7 @@
 //! [`findings`] weighs them for the claims that they are about, and
 //! [`run`] sends one stream of events to the sinks of [`report`].
 
+mod causes;
 pub mod driver;
 pub mod endpoint;
 pub mod engine;

@@ -17,7 +17,7 @@ use std::{
 
 use nix::unistd::Uid;
 
-use crate::endpoint::postmaster;
+use crate::engine::postmaster;
 
 const PREFIX: &str = "rds-tls-run-";
 /// A folder has this name until its lock is held.
@@ -223,13 +223,13 @@ fn remove(path: &Path) -> io::Result<()> {
 /// of a server that was killed may still write a file while they end, so it is
 /// tried for a while.
 pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
-    let patience = Instant::now() + Duration::from_secs(2);
+    let deadline = Instant::now() + Duration::from_secs(2);
     loop {
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !path.exists() => {
                 return Ok(());
             }
-            Err(_) if Instant::now() < patience => thread::sleep(Duration::from_millis(10)),
+            Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
             result => return result,
         }
     }

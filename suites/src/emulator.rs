@@ -15,8 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     Backend, Engine, Failure,
-    ground::Ground,
     instance::{self, Asker, InstanceName},
+    run_context::RunContext,
 };
 
 /// All but the unreserved characters of RFC 3986, 2.3.
@@ -47,7 +47,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 pub struct Emulator {
     // Dropped in this order: the server ends before its folder goes.
     endpoint: Box<dyn Endpoint>,
-    ground: Ground,
+    run_context: RunContext,
     certificate: Leaf,
 }
 
@@ -101,7 +101,7 @@ impl Emulator {
     /// # Errors
     /// When it can't be written.
     pub fn ca_file(&self) -> Result<PathBuf, Failure> {
-        (self.ground.trust_files())(Trust::Root)
+        (self.run_context.trust_files())(Trust::Root)
             .map_err(|why| Failure::CouldNot(anyhow::anyhow!(why)))
     }
 
@@ -126,7 +126,7 @@ impl Emulator {
     /// # Errors
     /// When it can't be written, or has been already.
     pub fn write_pass_file(&self) -> Result<PathBuf, Failure> {
-        let written = self.ground.write_pass_file(self.facts());
+        let written = self.run_context.write_pass_file(self.facts());
         written.map_err(Failure::CouldNot)
     }
 
@@ -137,7 +137,7 @@ impl Emulator {
     /// When it can't be written, or has been already.
     pub fn write_password_file(&self) -> Result<PathBuf, Failure> {
         let password = self.facts().master.password.expose_secret();
-        let written = self.ground.write_private("password", password);
+        let written = self.run_context.write_private("password", password);
         written.map_err(Failure::CouldNot)
     }
 
@@ -148,7 +148,7 @@ impl Emulator {
     /// When it can't be written, or has been already.
     pub fn write_hosts_file(&self) -> Result<PathBuf, Failure> {
         let line = format!("{} {}\n", self.address().ip(), self.host());
-        let written = self.ground.write_private("hosts", &line);
+        let written = self.run_context.write_private("hosts", &line);
         written.map_err(Failure::CouldNot)
     }
 
@@ -156,7 +156,7 @@ impl Emulator {
     /// no name. Whoever asked waits until the run's folder is gone and what
     /// this returns is dropped.
     pub async fn stop_asked(&self) -> Asker {
-        self.ground.stop_asked().await
+        self.run_context.stop_asked().await
     }
 
     /// Asks the instance of this user that bears a name, in whatever process,
@@ -174,7 +174,7 @@ impl Emulator {
     /// When something is left behind.
     pub async fn stop(self) -> Result<(), Failure> {
         let down = self.endpoint.shutdown().await;
-        let closed = self.ground.close();
+        let closed = self.run_context.close();
         down.map_err(anyhow::Error::from)
             .and(closed)
             .map_err(Failure::CouldNot)
@@ -291,12 +291,12 @@ impl Builder {
         };
         let host = self.host.as_deref().unwrap_or(DEFAULT_ENDPOINT);
         let defaults = crate::data::defaults().map_err(Failure::Usage)?;
-        let ground = Ground::named(host, self.name.as_ref())?;
-        let endpoint = ground.endpoint(&engine, defaults, self.port, self.master);
+        let run_context = RunContext::named(host, self.name.as_ref())?;
+        let endpoint = run_context.endpoint(&engine, defaults, self.port, self.master);
         let endpoint = endpoint.await;
         let mut emulator = Emulator {
             endpoint: endpoint.map_err(Failure::CouldNot)?,
-            ground,
+            run_context,
             certificate: self.policy.leaf,
         };
         match emulator.endpoint.apply(&self.policy).await {

@@ -23,7 +23,7 @@ use crate::Failure;
 const SOCKET: &str = "stop";
 /// How long an instance may take to end: a start that is under way goes on for
 /// half a minute at worst, and a server's shutdown for a quarter of one.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 
 /// The name of an instance, which one living instance of a user bears at a
@@ -150,23 +150,23 @@ async fn sweep_all() {
 }
 
 async fn end(living: &Living) -> anyhow::Result<bool> {
-    let patience = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let mut stream = loop {
         match UnixStream::connect(living.path().join(SOCKET)).await {
             Ok(stream) => break stream,
             Err(_) if living.has_ended() => return Ok(false),
             // It has just begun.
-            Err(_) if Instant::now() < patience => sleep(POLL).await,
+            Err(_) if Instant::now() < deadline => sleep(POLL).await,
             Err(error) => return Err(anyhow!(error).context("it can't be asked to")),
         }
     };
     // Nothing is ever written: this returns when the other end is closed.
-    let closed = timeout_at(patience, stream.read(&mut [0])).await;
+    let closed = timeout_at(deadline, stream.read(&mut [0])).await;
     closed
         .map(|_| ())
         .context("it was asked to a minute ago, and is still at it")?;
     while !living.has_ended() {
-        anyhow::ensure!(Instant::now() < patience, "it hung up, and is still up");
+        anyhow::ensure!(Instant::now() < deadline, "it hung up, and is still up");
         sleep(POLL).await;
     }
     Ok(true)

@@ -4,16 +4,16 @@
 mod backend;
 pub mod data;
 mod emulator;
-mod ground;
 mod instance;
+mod run_context;
 mod say;
 mod setup;
 mod stop;
 
 pub use backend::{Backend, Chosen, Engine};
 pub use emulator::{Builder, Emulator};
-pub use ground::{Chain, Ground};
 pub use instance::{Asker, InstanceName, NotAnInstanceName};
+pub use run_context::{Chain, RunContext};
 pub use say::say;
 pub use setup::{Failure, Setup, Workers};
 pub use stop::{EndingSignals, Stop};

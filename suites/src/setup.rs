@@ -26,7 +26,7 @@ use harness::{
 use crate::{
     backend::Engine,
     data,
-    ground::{Chain, Ground},
+    run_context::{Chain, RunContext},
     stop::Stop,
 };
 
@@ -44,7 +44,7 @@ pub enum Failure {
 /// What the drivers of a run stand on; endpoints come and go in it.
 pub struct Setup {
     /// What its servers stand on.
-    pub ground: Ground,
+    pub run_context: RunContext,
     /// Ends the run.
     pub stop: Stop,
     pools: Vec<Arc<Pool>>,
@@ -118,11 +118,11 @@ impl Setup {
         workers: &Workers,
         options: run::Options,
     ) -> Result<Self, Failure> {
-        let ground = match chain {
-            Some(chain) => Ground::on(chain)?,
-            None => Ground::new(DEFAULT_ENDPOINT)?,
+        let run_context = match chain {
+            Some(chain) => RunContext::on(chain)?,
+            None => RunContext::new(DEFAULT_ENDPOINT)?,
         };
-        let homes = ground.path().join("homes");
+        let homes = run_context.path().join("homes");
         fs::create_dir(&homes)
             .with_context(|| format!("{} can't be made", homes.display()))
             .map_err(Failure::CouldNot)?;
@@ -135,11 +135,11 @@ impl Setup {
         Ok(Self {
             runner: Runner {
                 drivers: by_id(&pools),
-                trust_files: Arc::new(ground.trust_files()),
+                trust_files: Arc::new(run_context.trust_files()),
                 options,
                 stop: stop.receiver(),
             },
-            ground,
+            run_context,
             pools,
             defaults: workers.data.rules.defaults.clone(),
             stop,
@@ -153,7 +153,9 @@ impl Setup {
     pub async fn endpoint(&self, engine: &Engine) -> anyhow::Result<Box<dyn Endpoint>> {
         let defaults = self.defaults.clone();
         let master = Master::default();
-        self.ground.endpoint(engine, defaults, None, master).await
+        self.run_context
+            .endpoint(engine, defaults, None, master)
+            .await
     }
 
     /// Plays a plan, each engine's cells against a server of its own, `at_once`
@@ -228,7 +230,7 @@ impl Setup {
         }
         drop(self.runner);
         drop(self.pools);
-        self.ground.close()
+        self.run_context.close()
     }
 }
 

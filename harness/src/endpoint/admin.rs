@@ -8,14 +8,14 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 
-use super::{EndpointError, error::describe};
+use super::{EndpointError, describe::describe};
 use crate::engine::ADMIN;
 
 /// How long a login may take. A server that is stopped has its connections
 /// accepted by the system, and then says nothing.
-const LOGIN_PATIENCE: Duration = Duration::from_secs(5);
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the statements of one step may take; milliseconds are usual.
-const STATEMENT_PATIENCE: Duration = Duration::from_secs(10);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A session that is opened again when it was lost.
 pub(super) struct Admin {
@@ -66,7 +66,7 @@ impl Admin {
             },
             NotOpened::Silent => EndpointError::Silent {
                 what: "let the harness in".to_owned(),
-                waited: LOGIN_PATIENCE,
+                waited: LOGIN_TIMEOUT,
             },
         })
     }
@@ -79,7 +79,7 @@ pub(super) enum NotOpened {
     #[error("{0}")]
     Refused(String),
     /// Nobody said anything.
-    #[error("no answer to a login within {LOGIN_PATIENCE:?}")]
+    #[error("no answer to a login within {LOGIN_TIMEOUT:?}")]
     Silent,
 }
 
@@ -98,7 +98,7 @@ impl Session {
             .application_name("rds-tls")
             .ssl_mode(SslMode::Disable);
         // The driver's own `connect_timeout` ends with the TCP connection.
-        let (client, connection) = match timeout(LOGIN_PATIENCE, config.connect(NoTls)).await {
+        let (client, connection) = match timeout(LOGIN_TIMEOUT, config.connect(NoTls)).await {
             Ok(connected) => connected.map_err(|e| NotOpened::Refused(describe(&e)))?,
             Err(_) => return Err(NotOpened::Silent),
         };
@@ -148,7 +148,7 @@ async fn answered<T>(
     answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, EndpointError> {
     let what = what.to_owned();
-    match timeout(STATEMENT_PATIENCE, answer).await {
+    match timeout(STATEMENT_TIMEOUT, answer).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(EndpointError::Statement {
             what,
@@ -156,7 +156,7 @@ async fn answered<T>(
         }),
         Err(_) => Err(EndpointError::Silent {
             what,
-            waited: STATEMENT_PATIENCE,
+            waited: STATEMENT_TIMEOUT,
         }),
     }
 }

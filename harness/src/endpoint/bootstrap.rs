@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a server may take to accept its first connection.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(2);
 
 /// Who the master user is, where somebody cares.
@@ -139,14 +139,14 @@ pub(super) async fn first_session(
     version: Version,
     config: Config,
 ) -> Result<Session, EndpointError> {
-    let patience = Instant::now() + START_PATIENCE;
+    let deadline = Instant::now() + START_TIMEOUT;
     loop {
         let why = match Session::open(config.clone()).await {
             Ok(session) => return Ok(session),
             Err(error) => error.to_string(),
         };
         let ended = place.ended().await;
-        if ended.is_some() || Instant::now() > patience {
+        if ended.is_some() || Instant::now() > deadline {
             return Err(EndpointError::NotStarted {
                 version,
                 why: ended.unwrap_or(why),

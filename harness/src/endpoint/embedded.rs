@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio_postgres::Config;
 
 use super::{
-    Endpoint, EndpointError,
+    Endpoint, EndpointError, EndpointKind,
     bootstrap::{Passwords, bootstrap, write_first_hba},
     emulated::{Emulated, Options, Started},
     folder::{Layout, ServerFolder, prepare, write_fixed_settings, write_openssl_conf},
@@ -148,7 +148,7 @@ impl OnThisMachine {
 }
 
 impl Place for OnThisMachine {
-    const KIND: &'static str = "embedded";
+    const KIND: EndpointKind = EndpointKind::Embedded;
     const ADMIN_FROM: &'static str = "127.0.0.1/32";
 
     type Log = FileLog;

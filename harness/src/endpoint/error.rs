@@ -132,19 +132,3 @@ impl EndpointError {
         move |source| Self::Io { path, source }
     }
 }
-
-/// An error of tokio-postgres as one line, with its SQLSTATE where the server
-/// gave one.
-pub(super) fn describe(error: &tokio_postgres::Error) -> String {
-    if let Some(server) = error.as_db_error() {
-        let (severity, code) = (server.severity(), server.code().code());
-        return format!("{severity} {code}: {}", server.message());
-    }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}

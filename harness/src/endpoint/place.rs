@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{EndpointError, log::Log};
+use super::{EndpointError, EndpointKind, log::Log};
 
 /// A running server, and the ways to its files. Dropped without [`Self::stop`],
 /// it ends the server and removes its files all the same.
 pub(super) trait Place: Send + Sync {
     /// As [`super::Facts::kind`].
-    const KIND: &'static str;
+    const KIND: EndpointKind;
     /// From where the harness comes, as the server sees it: an address range,
     /// or `all`.
     const ADMIN_FROM: &'static str;

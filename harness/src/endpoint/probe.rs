@@ -39,7 +39,7 @@ pub(super) enum Seen {
     Failed(String),
 }
 
-/// Asks for TLS and shakes hands, blocking for at most a few times `patience`.
+/// Asks for TLS and shakes hands, blocking for at most a few times `timeout`.
 ///
 /// The client offers everything that this machine's OpenSSL has, from TLS 1.0
 /// on. Where the policy and the leaf allow 1.2, one handshake is of 1.2 at most and
@@ -49,10 +49,10 @@ pub(super) enum Seen {
 pub(super) fn probe(
     address: SocketAddr,
     policy: &Effective,
-    patience: Duration,
+    timeout: Duration,
 ) -> io::Result<Seen> {
     if policy.leaf == Leaf::Given {
-        return probe_own(address, policy, patience);
+        return probe_own(address, policy, timeout);
     }
     let everything = Offer::default();
     let listed = Offer {
@@ -66,13 +66,13 @@ pub(super) fn probe(
             max: None,
             ..listed
         };
-        return listed.see(address, patience);
+        return listed.see(address, timeout);
     }
-    let seen = everything.see(address, patience)?;
+    let seen = everything.see(address, timeout)?;
     if policy.tls_min < TlsVersion::Tls13
         && policy.leaf.serves_tls12()
         && matches!(seen, Seen::Tls { .. })
-        && let Seen::Failed(why) = listed.see(address, patience)?
+        && let Seen::Failed(why) = listed.see(address, timeout)?
     {
         let why = format!("TLSv1.2 with the ciphers {}: {why}", policy.ciphers);
         return Ok(Seen::Failed(why));
@@ -84,9 +84,9 @@ pub(super) fn probe(
 /// alone: a key that may not sign serves TLS 1.3 and no lower one with ECDSA.
 /// What a client can have is what counts, so the versions of the policy are
 /// offered one less at a time until one shakes hands.
-fn probe_own(address: SocketAddr, policy: &Effective, patience: Duration) -> io::Result<Seen> {
+fn probe_own(address: SocketAddr, policy: &Effective, timeout: Duration) -> io::Result<Seen> {
     let everything = Offer::default();
-    let first = everything.see(address, patience)?;
+    let first = everything.see(address, timeout)?;
     if !matches!(first, Seen::Failed(_)) {
         return Ok(first);
     }
@@ -101,7 +101,7 @@ fn probe_own(address: SocketAddr, policy: &Effective, patience: Duration) -> io:
                 max: Some(max),
                 ..everything
             };
-            let seen = offer.see(address, patience)?;
+            let seen = offer.see(address, timeout)?;
             if !matches!(seen, Seen::Failed(_)) {
                 return Ok(seen);
             }
@@ -143,20 +143,20 @@ pub(super) enum Answer {
 }
 
 impl Offer<'_> {
-    fn see(&self, address: SocketAddr, patience: Duration) -> io::Result<Seen> {
-        Ok(match self.make(address, patience)? {
+    fn see(&self, address: SocketAddr, timeout: Duration) -> io::Result<Seen> {
+        Ok(match self.make(address, timeout)? {
             Answer::NoTls => Seen::NoTls,
             Answer::Tls(stream) => Seen::of(stream.ssl())?,
             Answer::Failed(why) => Seen::Failed(why),
         })
     }
 
-    /// Makes the offer, blocking for at most a few times `patience`.
-    pub(super) fn make(&self, address: SocketAddr, patience: Duration) -> io::Result<Answer> {
-        let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    /// Makes the offer, blocking for at most a few times `timeout`.
+    pub(super) fn make(&self, address: SocketAddr, timeout: Duration) -> io::Result<Answer> {
+        let mut stream = TcpStream::connect_timeout(&address, timeout)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(patience))?;
-        stream.set_write_timeout(Some(patience))?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
         stream.write_all(&SSL_REQUEST)?;
         let mut answer = [0];
         stream.read_exact(&mut answer)?;

@@ -8,10 +8,10 @@ use postgres_native_tls::MakeTlsConnector;
 use secrecy::ExposeSecret;
 use tokio_postgres::{Config, config::SslMode};
 
-use super::{EndpointError, Facts, error::describe};
+use super::{EndpointError, Facts, describe::describe};
 use crate::driver::APPLICATION_NAME;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Logs in as the master user.
 pub(super) struct Sanity {
@@ -50,14 +50,14 @@ impl Sanity {
             } else {
                 SslMode::Disable
             });
-        let why = match tokio::time::timeout(PATIENCE, self.ask(&config)).await {
+        let why = match tokio::time::timeout(TIMEOUT, self.ask(&config)).await {
             Ok(Ok(seen)) if seen == ssl => return Ok(()),
             Ok(Ok(seen)) => format!("pg_stat_ssl.ssl is {seen}"),
             Ok(Err(error)) => describe(&error),
             Err(_) => {
                 return Err(EndpointError::Silent {
                     what: format!("let {} log in", master.user),
-                    waited: PATIENCE,
+                    waited: TIMEOUT,
                 });
             }
         };

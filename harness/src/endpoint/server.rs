@@ -13,15 +13,15 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{EndpointError, folder::Layout, log::FileLog, postmaster};
-use crate::engine::{Account, Program};
+use super::{EndpointError, folder::Layout, log::FileLog};
+use crate::engine::{Account, Program, postmaster};
 
 /// How long a fast shutdown may take: its checkpoint writes a small cluster.
-const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an immediate one may take: after five seconds, the postmaster kills
 /// children that do not end (postmaster.c, `SIGKILL_CHILDREN_AFTER_SECS`), and
 /// a child that is stopped ends by nothing else.
-const IMMEDIATE_PATIENCE: Duration = Duration::from_secs(8);
+const IMMEDIATE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How often a process is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(2);
 
@@ -80,8 +80,8 @@ impl Server {
     pub(super) async fn stop(&mut self) {
         self.signal(Signal::SIGCONT);
         self.signal(Signal::SIGINT);
-        let patience = Instant::now() + SHUTDOWN_PATIENCE;
-        while Instant::now() < patience {
+        let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
+        while Instant::now() < deadline {
             if self.ended().is_some() {
                 return;
             }
@@ -103,8 +103,8 @@ impl Server {
         }
         self.signal(Signal::SIGCONT);
         self.signal(Signal::SIGQUIT);
-        let patience = Instant::now() + IMMEDIATE_PATIENCE;
-        while Instant::now() < patience {
+        let deadline = Instant::now() + IMMEDIATE_TIMEOUT;
+        while Instant::now() < deadline {
             if self.ended().is_some() {
                 return;
             }

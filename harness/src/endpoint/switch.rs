@@ -26,12 +26,12 @@ use super::{
 use crate::policy::HbaLine;
 
 /// How long a server may take to reload; a few milliseconds are usual.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the wire may go on showing something else after that; the first
 /// probe should settle it.
-const WIRE_PATIENCE: Duration = Duration::from_secs(1);
+const WIRE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long one step of a probe may take.
-const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(1);
 
 const GENERATION: &str = "rds_tls.generation";
@@ -91,10 +91,10 @@ impl<L: Log> Switch<'_, L> {
                 return Ok(());
             }
             self.check_log(mark).await?;
-            if reloaded.elapsed() > PATIENCE {
+            if reloaded.elapsed() > TIMEOUT {
                 return Err(EndpointError::Silent {
                     what: "reload its configuration".to_owned(),
-                    waited: PATIENCE,
+                    waited: TIMEOUT,
                 });
             }
             tokio::time::sleep(POLL).await;
@@ -106,7 +106,7 @@ impl<L: Log> Switch<'_, L> {
         loop {
             let (address, policy) = (self.address, self.expected.policy.clone());
             let probed =
-                tokio::task::spawn_blocking(move || probe(address, &policy, PROBE_PATIENCE))
+                tokio::task::spawn_blocking(move || probe(address, &policy, PROBE_TIMEOUT))
                     .await
                     .map_err(io::Error::from)
                     .and_then(|probed| probed);
@@ -116,7 +116,7 @@ impl<L: Log> Switch<'_, L> {
                 // What a read or write timeout of a socket is, by platform.
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => EndpointError::Silent {
                     what: "answer a request for TLS".to_owned(),
-                    waited: PROBE_PATIENCE,
+                    waited: PROBE_TIMEOUT,
                 },
                 _ => EndpointError::Unreachable {
                     address,
@@ -126,7 +126,7 @@ impl<L: Log> Switch<'_, L> {
             if self.expected.holds(&seen) {
                 return Ok(seen);
             }
-            if first_probe.elapsed() > WIRE_PATIENCE {
+            if first_probe.elapsed() > WIRE_TIMEOUT {
                 return Err(EndpointError::NotShown {
                     expected: self.expected.to_string(),
                     seen: seen.to_string(),

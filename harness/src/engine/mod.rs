@@ -6,6 +6,7 @@ mod cluster;
 mod download;
 mod error;
 mod locate;
+pub(crate) mod postmaster;
 mod program;
 mod range;
 mod version;

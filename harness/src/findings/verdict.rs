@@ -46,9 +46,10 @@ pub enum Evidence {
 pub fn evidence(bearing: Bearing, verdict: &Verdict) -> Evidence {
     match (verdict, bearing) {
         (Verdict::Pass, Bearing::Keeps) => Evidence::Kept,
-        (Verdict::Pass, Bearing::Breaks) => Evidence::NotKept,
         (Verdict::Pass, Bearing::Differs(_)) => Evidence::Differs,
-        (Verdict::Fail(_) | Verdict::Known { .. }, _) => Evidence::NotKept,
+        (Verdict::Pass, Bearing::Breaks) | (Verdict::Fail(_) | Verdict::Known { .. }, _) => {
+            Evidence::NotKept
+        }
         (Verdict::Skipped(_), _) => Evidence::Nothing,
         (Verdict::Broken(_), _) => Evidence::Unknown,
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use regex::Regex;
 
-use super::Observation;
+use super::observation::Observation;
 use crate::{
     driver::Outcome,
     suite::{Expected, Names},

@@ -1,26 +1,18 @@
 //! From what must be seen and what was seen to a verdict.
 
 mod beyond;
+mod observation;
 mod read;
 #[cfg(test)]
 mod tests;
 
+pub use observation::Observation;
 pub use read::{NoWord, Observed, read};
 
 use crate::{
-    driver::Outcome,
     suite::{Cell, Expectation, Expected, Known, Names, OutcomeClass, Page, Refusal},
-    tap::{Transcript, Word},
+    tap::Word,
 };
-
-/// What one attempt gave.
-#[derive(Clone, Debug)]
-pub struct Observation {
-    /// At the client.
-    pub outcome: Outcome,
-    /// On the wire.
-    pub transcript: Transcript,
-}
 
 /// What a cell came to.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -69,19 +61,16 @@ pub fn judge(cell: &Cell, names: &Names, observation: &Observation, seen: &Obser
             expected.wire, seen.wire
         ));
     }
-    match &cell.known {
-        Some(known) => {
-            let due = due_beside(known, expected);
-            let beyond = beyond::differences(&due, names, observation);
-            judge_known(known, &cell.case.driver, seen, differences, beyond)
-        }
-        None => {
-            differences.extend(beyond::differences(expected, names, observation));
-            match differences.is_empty() {
-                true => Verdict::Pass,
-                false => Verdict::Fail(differences),
-            }
-        }
+    if let Some(known) = &cell.known {
+        let due = due_beside(known, expected);
+        let beyond = beyond::differences(&due, names, observation);
+        return judge_known(known, &cell.case.driver, seen, differences, beyond);
+    }
+    differences.extend(beyond::differences(expected, names, observation));
+    if differences.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Fail(differences)
     }
 }
 

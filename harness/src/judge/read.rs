@@ -1,6 +1,6 @@
 //! An observation in the words of the tables.
 
-use super::Observation;
+use super::observation::Observation;
 use crate::{
     driver::{Outcome, SessionRow},
     suite::{Ambiguous, OutcomeClass, Page, Phase, Refusal},
@@ -59,9 +59,10 @@ fn read_refusal(
         .ok_or_else(|| NoWord::Unclassified {
             driver: page.id.clone(),
         })?;
-    let sqlstate = match page.tells_sqlstate {
-        true => sqlstate.map(str::to_owned),
-        false => sqlstate_on_the_wire(transcript),
+    let sqlstate = if page.tells_sqlstate {
+        sqlstate.map(str::to_owned)
+    } else {
+        sqlstate_on_the_wire(transcript)
     };
     let by_server = matches!(refusal.phase, Phase::Authenticate | Phase::Authorise);
     Ok(OutcomeClass::Refused(Refusal {

@@ -4,9 +4,9 @@ use rstest::rstest;
 
 use super::*;
 use crate::{
-    driver::{Form, Reply},
+    driver::{Form, Outcome, Reply},
     fixture::{AES, HBA, cell, one, refused, session, startup, tls},
-    tap::Event,
+    tap::{Event, Transcript},
 };
 
 fn verdict(cell: &Cell, outcome: Outcome, transcript: Transcript) -> Verdict {

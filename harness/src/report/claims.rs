@@ -62,7 +62,7 @@ impl<W: io::Write> Sink for Gather<W> {
         // A reader that went away must not stop the run, nor the clean-up.
         let _ = match event {
             Event::EndpointReady { facts, cells, .. } => {
-                if facts.found.is_empty() {
+                if facts.kind.is_started_for_the_run() {
                     self.started.push(facts.engine);
                 }
                 self.endpoints.push(JsonEndpoint::from(*facts));

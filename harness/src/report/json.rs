@@ -49,7 +49,7 @@ pub struct JsonEndpoint {
 impl From<&Facts> for JsonEndpoint {
     fn from(facts: &Facts) -> Self {
         Self {
-            kind: facts.kind,
+            kind: facts.kind.word(),
             engine: facts.engine.to_string(),
             host: facts.host.clone(),
         }

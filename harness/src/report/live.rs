@@ -11,7 +11,7 @@ use std::{
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 
-use crate::tap::{Event, Narrator, Outcome, Sighting, Summary, What};
+use crate::tap::{ConnectionEvent, Event, Outcome, Summarizer, Summary, What};
 
 /// How it is told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,7 +26,7 @@ pub enum Telling {
 pub struct Live<W> {
     out: W,
     telling: Telling,
-    narrator: Narrator,
+    summarizer: Summarizer,
 }
 
 impl<W: io::Write> Live<W> {
@@ -35,7 +35,7 @@ impl<W: io::Write> Live<W> {
         Self {
             out,
             telling,
-            narrator: Narrator::default(),
+            summarizer: Summarizer::default(),
         }
     }
 
@@ -62,10 +62,10 @@ impl<W: io::Write> Live<W> {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn sighting(&mut self, sighting: &Sighting) -> io::Result<()> {
-        let summary = self.narrator.hear(sighting);
-        let stamp = Stamp::of(sighting);
-        let told = match &sighting.what {
+    pub fn connection_event(&mut self, connection_event: &ConnectionEvent) -> io::Result<()> {
+        let summary = self.summarizer.add(connection_event);
+        let stamp = Stamp::of(connection_event);
+        let told = match &connection_event.what {
             What::Opened { client } => Told::Opened { client: *client },
             What::Event(event) => Told::Event(event),
             What::InUse => Told::InUse,
@@ -78,7 +78,7 @@ impl<W: io::Write> Live<W> {
         };
         self.summary(stamp, before.as_ref())?;
         match self.telling {
-            Telling::Words => self.event(sighting, &told)?,
+            Telling::Words => self.event(connection_event, &told)?,
             Telling::JsonLines => self.json(stamp, &told)?,
         }
         self.summary(stamp, after.as_ref())
@@ -89,14 +89,14 @@ impl<W: io::Write> Live<W> {
     /// # Errors
     /// When it can't be written.
     pub fn finish(&mut self) -> io::Result<()> {
-        for (connection, summary) in self.narrator.finish() {
+        for (connection, summary) in self.summarizer.finish() {
             let stamp = Stamp {
                 connection: Some(connection),
                 ..Stamp::now()
             };
             self.summary(stamp, Some(&summary))?;
         }
-        let outcomes = self.narrator.counts().clone();
+        let outcomes = self.summarizer.counts().clone();
         let connections = outcomes.values().sum();
         match self.telling {
             Telling::Words => {
@@ -137,7 +137,7 @@ impl<W: io::Write> Live<W> {
         }
     }
 
-    fn event(&mut self, sighting: &Sighting, told: &Told) -> io::Result<()> {
+    fn event(&mut self, connection_event: &ConnectionEvent, told: &Told) -> io::Result<()> {
         let words = match told {
             Told::Opened { client } => format!("{client} connected"),
             Told::Event(event) => event.to_string(),
@@ -146,8 +146,8 @@ impl<W: io::Write> Live<W> {
         };
         self.line(&format!(
             "connection {} {:>8.1} ms  {words}",
-            sighting.connection,
-            milliseconds(sighting.at)
+            connection_event.connection,
+            milliseconds(connection_event.at)
         ))
     }
 
@@ -214,11 +214,11 @@ impl Stamp {
         }
     }
 
-    fn of(sighting: &Sighting) -> Self {
+    fn of(connection_event: &ConnectionEvent) -> Self {
         Self {
-            connection: Some(sighting.connection),
-            time: sighting.time,
-            milliseconds: Some(milliseconds(sighting.at)),
+            connection: Some(connection_event.connection),
+            time: connection_event.time,
+            milliseconds: Some(milliseconds(connection_event.at)),
         }
     }
 }

@@ -7,8 +7,8 @@ use certs_gen::GivenFiles;
 use super::*;
 use crate::{
     driver::{About, worker::protocol::Capability},
-    endpoint::{Applied, Facts, Limits, Login},
-    findings::Finding,
+    endpoint::{Applied, EndpointKind, Facts, Limits, Login},
+    findings::{Finding, Played},
     fixture::{AES, HBA, cell, cell_on_own_chain, data, refused, session, startup, tls},
     judge::{self, Observation},
     policy::Policy,
@@ -25,7 +25,7 @@ fn facts() -> Facts {
         database: "postgres".to_owned(),
     };
     Facts {
-        kind: "embedded",
+        kind: EndpointKind::Embedded,
         engine: "17.6".parse().unwrap(),
         host: "db.example".to_owned(),
         address: SocketAddr::from(([127, 0, 0, 1], 5432)),
@@ -278,4 +278,18 @@ fn a_cell_on_somebodys_own_chain_is_shown_again_by_their_files() {
     };
     let cell = cell_on_own_chain().on(Some(&own.into()));
     insta::assert_snapshot!(repro(&cell, None).join("\n"));
+}
+
+#[test]
+fn an_instance_without_findings_passes_for_a_server_of_the_run() {
+    let mut instance = facts();
+    instance.kind = EndpointKind::Rds;
+    let mut gather = Gather::new(std::io::sink());
+    gather.event(&Event::EndpointReady {
+        facts: &instance,
+        cells: 1,
+        policies: 1,
+    });
+    let target = Target::Emulated("17".parse().unwrap());
+    assert_eq!(gather.played(target), Played::planned(target));
 }

@@ -17,6 +17,7 @@ use super::{
     lost,
 };
 use crate::{
+    causes::chain,
     driver::Driver,
     endpoint::{Endpoint, EndpointError, LogMark},
     judge::Verdict,
@@ -113,14 +114,17 @@ impl Runner {
             }),
             Err(error) => {
                 silences.note(&error);
-                return broken(&group.cells, &chain("the policy can't be applied", &error));
+                return broken(
+                    &group.cells,
+                    &because("the policy can't be applied", &error),
+                );
             }
         }
         if let Err(error) = endpoint.sanity().await {
             silences.note(&error);
             return broken(
                 &group.cells,
-                &chain("the sanity attempt before the group failed", &error),
+                &because("the sanity attempt before the group failed", &error),
             );
         }
         let mark = endpoint.log_mark().await;
@@ -135,7 +139,7 @@ impl Runner {
         };
         if let Err(error) = sanity {
             silences.note(&error);
-            let why = chain("the sanity attempt after the group failed", &error);
+            let why = because("the sanity attempt after the group failed", &error);
             for result in &mut results {
                 if !matches!(result.verdict, Verdict::Skipped(_)) {
                     result.verdict = Verdict::Broken(why.clone());
@@ -290,12 +294,6 @@ fn unplayed(cell: &Cell, why: &str) -> CellResult {
     }
 }
 
-fn chain(what: &str, error: &dyn std::error::Error) -> String {
-    let mut text = format!("{what}: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+fn because(what: &str, error: &EndpointError) -> String {
+    format!("{what}: {}", chain(error))
 }

@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{live::Teller, transcript::Side};
+use super::{live::EventSender, transcript::Side};
 
 /// How long the server may take to accept. Without a bound a client would wait
 /// for as long as the system tries, which is minutes.
@@ -19,16 +19,16 @@ const CHUNK: usize = 16 * 1024;
 
 /// Relays a client to the server, `HOST:PORT`, which is looked up now, until
 /// both sides have ended.
-pub(super) async fn relay(mut client: TcpStream, upstream: String, teller: Teller) {
+pub(super) async fn relay(mut client: TcpStream, upstream: String, sender: EventSender) {
     match connect(&upstream).await {
-        Ok(mut server) => exchange(&mut client, &mut server, &teller).await,
+        Ok(mut server) => exchange(&mut client, &mut server, &sender).await,
         Err(why) => {
-            let note = teller.note(|negotiation| negotiation.unreachable(&why));
+            let note = sender.note(|negotiation| negotiation.unreachable(&why));
             note.await;
         }
     }
     drop(client);
-    teller.end().await;
+    sender.end().await;
 }
 
 async fn connect(upstream: &str) -> io::Result<TcpStream> {
@@ -38,7 +38,7 @@ async fn connect(upstream: &str) -> io::Result<TcpStream> {
     })
 }
 
-async fn exchange(client: &mut TcpStream, server: &mut TcpStream, teller: &Teller) {
+async fn exchange(client: &mut TcpStream, server: &mut TcpStream, sender: &EventSender) {
     // Without it a small message may wait for the answer to the one before. A
     // connection that is dead already tells so when it is read.
     let _ = client.set_nodelay(true);
@@ -49,12 +49,12 @@ async fn exchange(client: &mut TcpStream, server: &mut TcpStream, teller: &Telle
     let to_server = async {
         // A client that resets its connection reads no more. To the server it
         // has closed: what that still says is written down.
-        let _ = forward(Side::Client, client_reads, &mut server_writes, teller).await;
+        let _ = forward(Side::Client, client_reads, &mut server_writes, sender).await;
         let _ = server_writes.shutdown().await;
         Ok(())
     };
     let to_client = async {
-        forward(Side::Server, server_reads, &mut client_writes, teller).await?;
+        forward(Side::Server, server_reads, &mut client_writes, sender).await?;
         let _ = client_writes.shutdown().await;
         Ok(())
     };
@@ -74,17 +74,17 @@ async fn forward(
     from: Side,
     mut source: impl AsyncRead + Unpin,
     destination: &mut (impl AsyncWrite + Unpin),
-    teller: &Teller,
+    sender: &EventSender,
 ) -> Result<(), Reset> {
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = source.read(&mut chunk).await;
         let bytes = &chunk[..*read.as_ref().unwrap_or(&0)];
         if bytes.is_empty() {
-            teller.note(|negotiation| negotiation.closed(from)).await;
+            sender.note(|negotiation| negotiation.closed(from)).await;
             return read.map(|_| ()).map_err(|_| Reset);
         }
-        teller
+        sender
             .note(|negotiation| negotiation.read(from, bytes))
             .await;
         if destination.write_all(bytes).await.is_err() {

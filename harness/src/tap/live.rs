@@ -14,7 +14,7 @@ use super::{
 
 /// Something that a tap saw of one connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Sighting {
+pub struct ConnectionEvent {
     /// The connection's number, from 1, in the order in which they came.
     pub connection: u64,
     /// When it was seen.
@@ -25,7 +25,7 @@ pub struct Sighting {
     pub what: What,
 }
 
-/// What can be seen of a connection. Its first sighting is `Opened`.
+/// What can be seen of a connection. Its first event is `Opened`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum What {
     /// A client connected to the tap.
@@ -43,13 +43,13 @@ pub enum What {
 }
 
 impl Transcript {
-    /// Takes a sighting over.
-    pub fn add(&mut self, sighting: Sighting) {
-        let number = usize::try_from(sighting.connection).unwrap_or(usize::MAX);
+    /// Takes an event over.
+    pub fn add(&mut self, connection_event: ConnectionEvent) {
+        let number = usize::try_from(connection_event.connection).unwrap_or(usize::MAX);
         if self.connections.len() < number {
             self.connections.resize_with(number, Vec::new);
         }
-        if let What::Event(event) = sighting.what
+        if let What::Event(event) = connection_event.what
             && let Some(events) = self.connections.get_mut(number.wrapping_sub(1))
         {
             events.push(event);
@@ -58,13 +58,13 @@ impl Transcript {
 }
 
 /// One connection's way to whoever listens.
-pub(super) struct Teller {
+pub(super) struct EventSender {
     connection: u64,
     opened: Instant,
     /// Held until what was noted is told, so that both halves of a connection
     /// are told in one order.
     noted: Mutex<Noted>,
-    listener: mpsc::Sender<Sighting>,
+    listener: mpsc::Sender<ConnectionEvent>,
 }
 
 #[derive(Default)]
@@ -73,21 +73,21 @@ struct Noted {
     in_use: bool,
 }
 
-impl Teller {
+impl EventSender {
     /// Tells that a connection was opened.
     pub(super) async fn open(
         connection: u64,
         client: SocketAddr,
-        listener: mpsc::Sender<Sighting>,
+        listener: mpsc::Sender<ConnectionEvent>,
     ) -> Self {
-        let teller = Self {
+        let sender = Self {
             connection,
             opened: Instant::now(),
             noted: Mutex::default(),
             listener,
         };
-        teller.tell(What::Opened { client }).await;
-        teller
+        sender.send(What::Opened { client }).await;
+        sender
     }
 
     /// Notes something in the negotiation, and tells what it came to.
@@ -95,23 +95,23 @@ impl Teller {
         let mut noted = self.noted.lock().await;
         note(&mut noted.negotiation);
         for event in noted.negotiation.take_events() {
-            self.tell(What::Event(event)).await;
+            self.send(What::Event(event)).await;
         }
         if !noted.in_use && noted.negotiation.is_in_use() {
             noted.in_use = true;
-            self.tell(What::InUse).await;
+            self.send(What::InUse).await;
         }
     }
 
     /// Tells that the connection is over.
     pub(super) async fn end(self) {
-        self.tell(What::Ended).await;
+        self.send(What::Ended).await;
     }
 
     /// Waits only for a listener that is slower than the network. One that has
     /// gone away wants to hear no more.
-    async fn tell(&self, what: What) {
-        let sighting = Sighting {
+    async fn send(&self, what: What) {
+        let connection_event = ConnectionEvent {
             connection: self.connection,
             time: SystemTime::now(),
             at: self.opened.elapsed(),
@@ -119,8 +119,10 @@ impl Teller {
         };
         // At once where there is room: a relay that is cut has then told all
         // that it noted.
-        if let Err(mpsc::error::TrySendError::Full(sighting)) = self.listener.try_send(sighting) {
-            let _ = self.listener.send(sighting).await;
+        if let Err(mpsc::error::TrySendError::Full(connection_event)) =
+            self.listener.try_send(connection_event)
+        {
+            let _ = self.listener.send(connection_event).await;
         }
     }
 }

@@ -51,9 +51,9 @@ struct Reader {
     /// Bytes to come that nobody reads.
     skipping: usize,
     /// Whether the rest is encrypted.
-    dark: bool,
+    encrypted: bool,
     /// Bytes that came since, and were not read.
-    in_the_dark: usize,
+    encrypted_bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,8 +75,8 @@ impl Default for Negotiation {
             records: Records::new(side),
             unread: Vec::new(),
             skipping: 0,
-            in_the_dark: 0,
-            dark: false,
+            encrypted_bytes: 0,
+            encrypted: false,
         };
         Self {
             events: Vec::new(),
@@ -105,10 +105,10 @@ impl Negotiation {
     /// Whether the client has sent more under TLS than a handshake and a
     /// farewell need. One that turns a certificate down has not, though where
     /// it does so by an encrypted alert, or by hanging up after its Finished,
-    /// it has gone dark; one that shows a certificate of its own may have.
+    /// it is encrypted; one that shows a certificate of its own may have.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
-        self.settled.is_some() && self.client.in_the_dark >= HANDSHAKE_AND_FAREWELL
+        self.settled.is_some() && self.client.encrypted_bytes >= HANDSHAKE_AND_FAREWELL
     }
 
     /// Takes what one side sent. How the bytes are cut makes no difference;
@@ -285,7 +285,7 @@ impl Negotiation {
         }
         if unit.value.encrypted {
             self.reader(from).stop();
-            self.reader(from).dark = true;
+            self.reader(from).encrypted = true;
         }
         Ok(Some(Unit::whole((), unit.taken)))
     }
@@ -350,8 +350,8 @@ impl Negotiation {
 impl Reader {
     /// Lets bytes pass that nobody reads.
     fn pass(&mut self, bytes: usize) {
-        if self.dark {
-            self.in_the_dark = self.in_the_dark.saturating_add(bytes);
+        if self.encrypted {
+            self.encrypted_bytes = self.encrypted_bytes.saturating_add(bytes);
         }
     }
 

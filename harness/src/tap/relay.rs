@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     connection::relay,
-    live::{Sighting, Teller},
+    live::{ConnectionEvent, EventSender},
     negotiation::MOST_EVENTS,
     transcript::Transcript,
 };
@@ -35,7 +35,7 @@ pub(super) const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 /// Room for everything that an attempt's connections can tell, so that no relay
 /// ever waits for a listener. A connection tells of its opening, its use and
 /// its end, and up to four events that end a negotiation come on top.
-const MOST_SIGHTINGS: usize = MOST_CONNECTIONS * (MOST_EVENTS + 8);
+const MOST_CONNECTION_EVENTS: usize = MOST_CONNECTIONS * (MOST_EVENTS + 8);
 
 /// A listener on 127.0.0.1 that relays one attempt's TCP connections to a
 /// server and writes down their negotiation. Dropped, it closes all of them
@@ -43,7 +43,7 @@ const MOST_SIGHTINGS: usize = MOST_CONNECTIONS * (MOST_EVENTS + 8);
 #[derive(Debug)]
 pub struct Tap {
     port: u16,
-    seen: mpsc::Receiver<Sighting>,
+    seen: mpsc::Receiver<ConnectionEvent>,
     finish: oneshot::Sender<()>,
     /// One task that owns every socket, so that its end closes them all.
     relay: JoinSet<()>,
@@ -57,7 +57,7 @@ impl Tap {
     pub async fn open(upstream: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
-        let (listens, seen) = mpsc::channel(MOST_SIGHTINGS);
+        let (listens, seen) = mpsc::channel(MOST_CONNECTION_EVENTS);
         let (finish, finished) = oneshot::channel();
         let mut relay = JoinSet::new();
         relay.spawn(serve(listener, upstream, listens, finished));
@@ -94,10 +94,10 @@ impl Tap {
 }
 
 /// Everything that was told, once all relays have ended.
-fn transcript(mut seen: mpsc::Receiver<Sighting>) -> Transcript {
+fn transcript(mut seen: mpsc::Receiver<ConnectionEvent>) -> Transcript {
     let mut transcript = Transcript::default();
-    while let Ok(sighting) = seen.try_recv() {
-        transcript.add(sighting);
+    while let Ok(connection_event) = seen.try_recv() {
+        transcript.add(connection_event);
     }
     transcript
 }
@@ -106,16 +106,16 @@ fn transcript(mut seen: mpsc::Receiver<Sighting>) -> Transcript {
 async fn serve(
     listener: TcpListener,
     upstream: SocketAddr,
-    listens: mpsc::Sender<Sighting>,
+    listens: mpsc::Sender<ConnectionEvent>,
     mut finished: oneshot::Receiver<()>,
 ) {
     let mut relays = FuturesUnordered::new();
     let mut number = 0;
     let mut open = async |address| {
         number += 1;
-        Teller::open(number, address, listens.clone()).await
+        EventSender::open(number, address, listens.clone()).await
     };
-    let start = |client, teller| relay(client, upstream.to_string(), teller);
+    let start = |client, sender| relay(client, upstream.to_string(), sender);
     let mut left = MOST_CONNECTIONS;
     while left > 0 {
         tokio::select! {

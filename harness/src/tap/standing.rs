@@ -6,14 +6,14 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinSet, time::sleep};
 
 use super::{
     connection::relay,
-    live::{Sighting, Teller},
+    live::{ConnectionEvent, EventSender},
     relay::ACCEPT_AGAIN,
 };
 
 /// The most connections at once. A further one waits in the system's queue.
 const MOST_AT_ONCE: usize = 1_000;
 
-/// The most sightings that wait to be read; then the connections wait.
+/// The most events that wait to be read; then the connections wait.
 const MOST_UNREAD: usize = 1_024;
 
 /// A listener that relays any number of connections to a server, one after the
@@ -27,14 +27,14 @@ pub struct StandingTap {
 
 impl StandingTap {
     /// Opens a tap before `upstream`, `HOST:PORT`, which is looked up anew for
-    /// every connection. Sightings of one connection come in their order.
+    /// every connection. Events of one connection come in their order.
     ///
     /// # Errors
     /// When the address can't be listened on.
     pub async fn open(
         listen: SocketAddr,
         upstream: String,
-    ) -> io::Result<(Self, mpsc::Receiver<Sighting>)> {
+    ) -> io::Result<(Self, mpsc::Receiver<ConnectionEvent>)> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let (listens, seen) = mpsc::channel(MOST_UNREAD);
@@ -49,13 +49,13 @@ impl StandingTap {
         self.address
     }
 
-    /// Takes no more connections and closes the open ones; the sightings end.
+    /// Takes no more connections and closes the open ones; the events end.
     pub async fn close(mut self) {
         self.relay.shutdown().await;
     }
 }
 
-async fn serve(listener: TcpListener, upstream: String, listens: mpsc::Sender<Sighting>) {
+async fn serve(listener: TcpListener, upstream: String, listens: mpsc::Sender<ConnectionEvent>) {
     let mut relays = JoinSet::new();
     let mut number = 0;
     loop {
@@ -63,8 +63,8 @@ async fn serve(listener: TcpListener, upstream: String, listens: mpsc::Sender<Si
             accepted = listener.accept(), if relays.len() < MOST_AT_ONCE => match accepted {
                 Ok((client, address)) => {
                     number += 1;
-                    let teller = Teller::open(number, address, listens.clone()).await;
-                    relays.spawn(relay(client, upstream.clone(), teller));
+                    let sender = EventSender::open(number, address, listens.clone()).await;
+                    relays.spawn(relay(client, upstream.clone(), sender));
                 }
                 Err(_) => sleep(ACCEPT_AGAIN).await,
             },

@@ -363,14 +363,14 @@ fn decided(event: &Event, events: &[Event]) -> Option<(Outcome, Option<String>)>
 /// What it means that a side went away, by how far they had come.
 fn went_away(by: Side, has: &dyn Fn(fn(&Event) -> bool) -> bool) -> (Outcome, String) {
     let no = has(|event| matches!(event, Event::Answer { byte: 'N' }));
-    let dark = has(|event| matches!(event, Event::Encrypted { from: Side::Client }));
+    let encrypted = has(|event| matches!(event, Event::Encrypted { from: Side::Client }));
     let hello = has(|event| matches!(event, Event::ClientHello { .. }));
     let server_hello = has(|event| matches!(event, Event::ServerHello { .. }));
     let startup = has(|event| matches!(event, Event::Startup { .. }));
     let asked = has(|event| matches!(event, Event::SslRequest | Event::GssEncRequest));
     let yes = has(|event| matches!(event, Event::Answer { byte: 'S' }));
     let (outcome, means) = match by {
-        Side::Client if dark => (
+        Side::Client if encrypted => (
             Outcome::HandshakeFailed,
             " right behind the TLS handshake, without a login: it may not accept the server's \
              certificate",
@@ -388,7 +388,7 @@ fn went_away(by: Side, has: &dyn Fn(fn(&Event) -> bool) -> bool) -> (Outcome, St
         Side::Client if no => (Outcome::GivenUp, ": it may insist on encryption"),
         Side::Client if asked => (Outcome::GivenUp, " before the server's answer"),
         Side::Client => (Outcome::Silent, " without a word"),
-        Side::Server if dark => (
+        Side::Server if encrypted => (
             Outcome::HandshakeFailed,
             " right behind the TLS handshake, without a login: one side may not accept the other's \
              certificate, and says so under encryption alone",

@@ -30,7 +30,7 @@ pub struct Record {
     pub events: Vec<Event>,
     /// The version that a `ServerHello` in it settled.
     pub settled: Option<TlsVersion>,
-    /// Whether this side has gone dark: no more can be read of it.
+    /// Whether this side is encrypted: no more can be read of it.
     pub encrypted: bool,
 }
 
@@ -76,7 +76,7 @@ impl Records {
         if major != 3 || length > LONGEST_RECORD {
             return Err(GARBLED);
         }
-        if kind == TlsRecordType::ApplicationData || self.has_gone_dark(settled) {
+        if kind == TlsRecordType::ApplicationData || self.is_encrypted(settled) {
             let record = Record {
                 events: vec![Event::Encrypted { from: self.side }],
                 encrypted: true,
@@ -110,7 +110,7 @@ impl Records {
     /// Up to 1.2, whatever follows a `ChangeCipherSpec` is encrypted. Under
     /// 1.3 it means nothing (RFC 8446, D.4), and a client may send it before
     /// it knows the version.
-    fn has_gone_dark(&self, settled: Option<TlsVersion>) -> bool {
+    fn is_encrypted(&self, settled: Option<TlsVersion>) -> bool {
         self.changed_cipher && settled.is_some_and(|version| version.0 < TlsVersion::Tls13.0)
     }
 

@@ -24,7 +24,7 @@ use crate::cases::{Name, Names};
 pub const TAKEN: &str = "28000";
 
 /// How long a client may be silent.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server with one certificate, for as long as this process lives.
 pub struct Server {
@@ -81,7 +81,7 @@ fn issue(names: &Names) -> (String, String) {
 /// Plays the server's part (PostgreSQL documentation, 54.2.1 Start-up, 54.2.10 SSL
 /// Session Encryption).
 fn refuse(mut client: TcpStream, acceptor: &SslAcceptor) -> io::Result<()> {
-    client.set_read_timeout(Some(PATIENCE))?;
+    client.set_read_timeout(Some(TIMEOUT))?;
     // SSLRequest.
     client.read_exact(&mut [0; 8])?;
     client.write_all(b"S")?;

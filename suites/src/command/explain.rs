@@ -67,7 +67,7 @@ async fn serve_until_stopped(setup: &Setup, engine: &Engine, cell: &Cell) -> any
     let kept_up = async {
         endpoint.apply(&cell.case.policy()).await?;
         let facts = endpoint.facts();
-        let pass_file = setup.ground.write_pass_file(facts)?;
+        let pass_file = setup.run_context.write_pass_file(facts)?;
         let files = |trust| match (setup.runner.trust_files)(trust) {
             Ok(path) => path.display().to_string(),
             Err(why) => why,

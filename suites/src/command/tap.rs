@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use harness::{
     report::{Live, Telling},
-    tap::{Sighting, StandingTap},
+    tap::{ConnectionEvent, StandingTap},
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use suites::{EndingSignals, Failure};
@@ -105,15 +105,15 @@ fn tell(
     telling: Telling,
     address: SocketAddr,
     upstream: String,
-    mut seen: mpsc::Receiver<Sighting>,
+    mut seen: mpsc::Receiver<ConnectionEvent>,
 ) -> oneshot::Receiver<io::Result<()>> {
     let (end, ended) = oneshot::channel();
     thread::spawn(move || {
         let mut live = Live::new(io::stdout(), telling);
         let mut tell = || {
             live.listening(address, &upstream)?;
-            while let Some(sighting) = seen.blocking_recv() {
-                live.sighting(&sighting)?;
+            while let Some(connection_event) = seen.blocking_recv() {
+                live.connection_event(&connection_event)?;
             }
             live.finish()
         };

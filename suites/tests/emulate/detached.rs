@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// What a start and a stop may take together, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -108,7 +108,7 @@ impl Drop for Place {
 }
 
 fn output(command: &mut Command) -> Output {
-    bounded::output(command, PATIENCE).unwrap()
+    bounded::output(command, TIMEOUT).unwrap()
 }
 
 /// Whether a server there offers TLS (`SSLRequest` and its answer).

@@ -15,7 +15,7 @@ use tokio_postgres::{Client, Config, Error, NoTls};
 const READY: &str = "database system is ready to accept connections";
 pub const PASSWORD: &str = "correct-horse-battery-staple";
 /// How long a server that was started again may take to let clients in.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An image under test.
 pub struct Image {
@@ -146,7 +146,7 @@ impl Server {
                 }
             }
         };
-        let client = tokio::time::timeout(PATIENCE, knock).await;
+        let client = tokio::time::timeout(TIMEOUT, knock).await;
         client.expect("it lets clients in again")
     }
 }

@@ -398,7 +398,7 @@ async fn play(
     let mut setup = Setup::new(&workers, Options::default()).unwrap();
     if let Some(wrap) = plant.driver {
         for driver in setup.runner.drivers.values_mut() {
-            *driver = wrap(Arc::clone(driver), setup.ground.path());
+            *driver = wrap(Arc::clone(driver), setup.run_context.path());
         }
     }
     let mut endpoint = setup.endpoint(&engine).await.unwrap();

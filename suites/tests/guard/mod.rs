@@ -13,7 +13,7 @@ use nix::{
 };
 
 /// How long the program may take to end in good order.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running program.
 pub struct Guard(pub Child);
@@ -32,8 +32,8 @@ impl Drop for Guard {
         }
         // In good order, so that it takes its own server with it.
         let _ = kill(self.pid(), Signal::SIGTERM);
-        let patience = Instant::now() + PATIENCE;
-        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < patience {
+        let deadline = Instant::now() + TIMEOUT;
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(5));
         }
         let _ = self.0.kill();

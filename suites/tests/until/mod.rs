@@ -6,14 +6,14 @@ use std::{
 };
 
 /// More than anything takes that happens at all, on a busy machine too.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 
 /// Waits until it holds.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let patience = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !holds() {
-        assert!(Instant::now() < patience, "not within {PATIENCE:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {TIMEOUT:?}: {what}");
         thread::sleep(POLL);
     }
 }

@@ -28,7 +28,7 @@ use super::ffi::{Connection, Library, Progress};
 use crate::driver::connection_string::quoted;
 
 /// How long either end waits for the other.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What libpq says of an address that is neither of 4 octets nor, with
 /// `HAVE_INET_PTON`, of 16.
@@ -72,7 +72,7 @@ pub fn takes_ipv6(library: &'static Library) -> Result<bool, String> {
 
 /// Connects until libpq gives up, and gives its message.
 fn connect(mut connection: Connection, mut progress: Progress) -> Result<String, String> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while let Progress::Reading | Progress::Writing = progress {
         let ready = connection.wait(progress == Progress::Writing, until);
         if !ready.map_err(|error| error.to_string())? {
@@ -89,8 +89,8 @@ fn hears_startup(listener: &TcpListener, leaf: &X509, key: &PKey<Private>) -> io
     acceptor.set_certificate(leaf)?;
     acceptor.set_private_key(key)?;
     let (mut stream, _) = listener.accept()?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     // SSLRequest (protocol-message-formats).
     stream.read_exact(&mut [0; 8])?;
     stream.write_all(b"S")?;

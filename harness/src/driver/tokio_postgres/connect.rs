@@ -1,13 +1,16 @@
 //! One attempt by tokio-postgres, whatever its connector.
 
-use std::{error::Error, future::Future, time::Duration};
+use std::{future::Future, time::Duration};
 
 use secrecy::ExposeSecret as _;
 use tokio_postgres::{Config, SimpleQueryMessage, Socket, tls::MakeTlsConnect};
 
-use crate::driver::{
-    Attempt, Outcome, Reply, SESSION_QUERY, SessionRow,
-    connection_string::{TrustAnchors, connection_string},
+use crate::{
+    causes::chain,
+    driver::{
+        Attempt, Outcome, Reply, SESSION_QUERY, SessionRow,
+        connection_string::{TrustAnchors, connection_string},
+    },
 };
 
 /// Parses the connection string, connects, asks for the session's row, and says
@@ -111,18 +114,6 @@ fn session_row(answer: &[SimpleQueryMessage]) -> Option<SessionRow> {
         }),
         _ => None,
     })
-}
-
-/// An error and its causes, joined by `: `.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Bounds an attempt.

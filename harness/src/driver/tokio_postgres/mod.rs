@@ -9,16 +9,11 @@ mod trust;
 
 use std::sync::Arc;
 
+pub use native_tls::ID as NATIVE_TLS;
+pub use no_tls::ID as NO_TLS;
+pub use rustls::ID as RUSTLS;
+
 use super::worker::Player;
-
-/// tokio-postgres with postgres-native-tls.
-pub const NATIVE_TLS: &str = "tokio-postgres-native-tls";
-
-/// tokio-postgres with tokio-postgres-rustls.
-pub const RUSTLS: &str = "tokio-postgres-rustls";
-
-/// tokio-postgres with its own `NoTls`.
-pub const NO_TLS: &str = "tokio-postgres-notls";
 
 /// The driver with this id, if it is one of tokio-postgres.
 #[must_use]

@@ -7,19 +7,24 @@ use native_tls::{Certificate, Protocol, TlsConnector, TlsConnectorBuilder};
 use postgres_native_tls::MakeTlsConnector;
 
 use super::{
-    NATIVE_TLS,
-    connect::{self, chain},
+    connect,
     noted::Noted,
     trust::{self, Anchors, Connectors, GaveUp},
 };
-use crate::driver::{
-    Attempt, Outcome,
-    versions::locked_version,
-    worker::{
-        Player,
-        protocol::{CONTRACT, Capability, Hello},
+use crate::{
+    causes::chain,
+    driver::{
+        Attempt, Outcome,
+        versions::locked_version,
+        worker::{
+            Player,
+            protocol::{CONTRACT, Capability, Hello},
+        },
     },
 };
+
+/// The driver's id: tokio-postgres with postgres-native-tls.
+pub const ID: &str = "tokio-postgres-native-tls";
 
 /// How a user set up the connector. Trust anchors are always added to those of
 /// the system, which native-tls loads by itself; without a file, and for
@@ -114,7 +119,7 @@ impl Player for NativeTls {
     fn hello(&self) -> Hello {
         Hello {
             contract: CONTRACT,
-            driver: NATIVE_TLS.into(),
+            driver: ID.into(),
             version: locked_version("tokio-postgres"),
             tls: Some(format!(
                 "{} (postgres-native-tls {}, native-tls {})",
@@ -138,7 +143,7 @@ impl Player for NativeTls {
         deadline: Duration,
     ) -> BoxFuture<'static, Result<Outcome, String>> {
         Box::pin(connect::within(deadline, async move {
-            let configuration = connect::named(NATIVE_TLS, &attempt, &Configuration::ALL)?;
+            let configuration = connect::named(ID, &attempt, &Configuration::ALL)?;
             let made = self.connectors.get(
                 configuration,
                 Anchors::of(&attempt),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
-use super::{NO_TLS, connect};
+use super::connect;
 use crate::driver::{
     Attempt, Outcome,
     versions::locked_version,
@@ -13,6 +13,9 @@ use crate::driver::{
         protocol::{CONTRACT, Capability, Hello},
     },
 };
+
+/// The driver's id: tokio-postgres with its own `NoTls`.
+pub const ID: &str = "tokio-postgres-notls";
 
 /// `NoTls` as the crate's front page shows it.
 const CONFIGURATION: &str = "default";
@@ -25,7 +28,7 @@ impl Player for NoTls {
     fn hello(&self) -> Hello {
         Hello {
             contract: CONTRACT,
-            driver: NO_TLS.into(),
+            driver: ID.into(),
             version: locked_version("tokio-postgres"),
             tls: None,
             configurations: vec![CONFIGURATION.into()],
@@ -39,7 +42,7 @@ impl Player for NoTls {
         deadline: Duration,
     ) -> BoxFuture<'static, Result<Outcome, String>> {
         Box::pin(connect::within(deadline, async move {
-            connect::named(NO_TLS, &attempt, &[(CONFIGURATION, ())])?;
+            connect::named(ID, &attempt, &[(CONFIGURATION, ())])?;
             // NoTls has no session to stand: TLS is never in use.
             connect::play(&attempt, ::tokio_postgres::NoTls, || false).await
         }))

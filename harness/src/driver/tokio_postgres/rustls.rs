@@ -13,19 +13,24 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
-    RUSTLS,
-    connect::{self, chain},
+    connect,
     noted::Noted,
     trust::{self, Anchors, Connectors, GaveUp},
 };
-use crate::driver::{
-    Attempt, Outcome,
-    versions::locked_version,
-    worker::{
-        Player,
-        protocol::{CONTRACT, Capability, Hello},
+use crate::{
+    causes::chain,
+    driver::{
+        Attempt, Outcome,
+        versions::locked_version,
+        worker::{
+            Player,
+            protocol::{CONTRACT, Capability, Hello},
+        },
     },
 };
+
+/// The driver's id: tokio-postgres with tokio-postgres-rustls.
+pub const ID: &str = "tokio-postgres-rustls";
 
 /// How a user set up the connector. rustls trusts nothing by itself: without a
 /// file the root store is empty, for `system` it is filled as the front page of
@@ -160,7 +165,7 @@ impl Player for Rustls {
     fn hello(&self) -> Hello {
         Hello {
             contract: CONTRACT,
-            driver: RUSTLS.into(),
+            driver: ID.into(),
             version: locked_version("tokio-postgres"),
             tls: Some(format!(
                 "rustls {} (tokio-postgres-rustls {}, aws-lc-rs {})",
@@ -184,7 +189,7 @@ impl Player for Rustls {
         deadline: Duration,
     ) -> BoxFuture<'static, Result<Outcome, String>> {
         Box::pin(connect::within(deadline, async move {
-            let configuration = connect::named(RUSTLS, &attempt, &Configuration::ALL)?;
+            let configuration = connect::named(ID, &attempt, &Configuration::ALL)?;
             let made = self.configs.get(
                 configuration,
                 Anchors::of(&attempt),

@@ -8,11 +8,13 @@
 
 mod home;
 mod ledger;
+mod player;
 mod pool;
 mod process;
 pub mod protocol;
 mod secrets;
 mod serve;
 
+pub use player::Player;
 pub use pool::{Limits, Pool, WorkerCommand};
-pub use serve::{BUILT_IN, Player, serve_if_asked};
+pub use serve::{BUILT_IN, serve_if_asked};

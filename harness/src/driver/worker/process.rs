@@ -155,11 +155,11 @@ impl Process {
         // When the writer is gone the worker is too, and the keeper answers.
         let _ = self.requests.send(line);
 
-        let patience = limits.attempt.saturating_add(limits.grace);
-        if let Ok(answer) = timeout(patience, answer).await {
+        let answer_within = limits.attempt.saturating_add(limits.grace);
+        if let Ok(answer) = timeout(answer_within, answer).await {
             return answer;
         }
-        let why = format!("its worker gave attempt {id} no answer within {patience:?}");
+        let why = format!("its worker gave attempt {id} no answer within {answer_within:?}");
         let _ = self.condemn.send(why.clone());
         self.gone().await;
         Err(self.failure().await.unwrap_or(why))
@@ -198,7 +198,7 @@ async fn keep(
     ledger: &Ledger,
     mut condemned: mpsc::UnboundedReceiver<String>,
 ) {
-    let mut patience = Duration::ZERO;
+    let mut exit_within = Duration::ZERO;
     let why = loop {
         tokio::select! {
             line = read_line(&mut stdout) => match line {
@@ -207,7 +207,7 @@ async fn keep(
                     Err(why) => break why,
                 },
                 Ok(None) => {
-                    patience = LAST_WORDS;
+                    exit_within = LAST_WORDS;
                     break "its worker ended".into();
                 }
                 Err(error) => break format!("its worker said {error}"),
@@ -218,15 +218,15 @@ async fn keep(
     };
     // Nobody is to hand it more work while it is being put away.
     ledger.close(&why);
-    let why = end(child, stderr, &why, patience).await;
+    let why = end(child, stderr, &why, exit_within).await;
     ledger.fail(&why);
 }
 
 /// Kills the worker and all that it started, unless it exits in time by itself;
 /// reaps it, and adds to `why` how it exited, and what it had to say.
-async fn end(mut child: Child, stderr: StderrTail, why: &str, patience: Duration) -> String {
+async fn end(mut child: Child, stderr: StderrTail, why: &str, exit_within: Duration) -> String {
     let group = child.id().and_then(|id| i32::try_from(id).ok());
-    let status = timeout(patience, child.wait()).await;
+    let status = timeout(exit_within, child.wait()).await;
     if child.id().is_some()
         && let Some(group) = group.map(Pid::from_raw)
     {

@@ -9,11 +9,13 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 
-use super::protocol::{Answer, Hello, LineError, MAX_LINE, Request, to_line};
-use crate::driver::{Attempt, Outcome, libpq, psql, tokio_postgres};
+use super::{
+    player::Player,
+    protocol::{Answer, LineError, MAX_LINE, Request, to_line},
+};
+use crate::driver::{libpq, psql, tokio_postgres};
 
 /// The drivers that this program carries.
 pub const BUILT_IN: [&str; 5] = [
@@ -29,22 +31,6 @@ pub(super) const WORKER_ARGUMENT: &str = "__worker";
 
 /// How many attempts are played at once in blocking calls.
 const BLOCKING_THREADS: usize = 16;
-
-/// A driver in its worker process.
-pub trait Player: Send + Sync + 'static {
-    /// Who it is.
-    fn hello(&self) -> Hello;
-
-    /// Plays an attempt within the deadline.
-    ///
-    /// # Errors
-    /// With a sentence for a person, when there is no outcome.
-    fn play(
-        self: Arc<Self>,
-        attempt: Attempt,
-        deadline: Duration,
-    ) -> BoxFuture<'static, Result<Outcome, String>>;
-}
 
 /// Becomes a worker, and does not return, if the program's arguments ask for
 /// it. To be called first thing in `main`, before any thread is started.

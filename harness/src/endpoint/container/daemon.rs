@@ -21,7 +21,7 @@ use super::{
 use crate::{engine::Version, rundir};
 
 /// How long a daemon may take to say that it is there.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// The folder of the run that a container belongs to.
 const RUN: &str = "rds-tls.run";
 /// Who can tell whether that run is alive; see [`here`].
@@ -54,10 +54,10 @@ impl Daemon {
         }
         let no_daemon = |why| ContainerError::NoDaemon(why);
         let docker = (docker_client_instance().await).map_err(|e| no_daemon(describe(&e)))?;
-        match tokio::time::timeout(PATIENCE, docker.ping()).await {
+        match tokio::time::timeout(TIMEOUT, docker.ping()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return Err(no_daemon(describe(&error))),
-            Err(_) => return Err(no_daemon(format!("no word in {PATIENCE:?}"))),
+            Err(_) => return Err(no_daemon(format!("no word in {TIMEOUT:?}"))),
         }
         Ok(Self { docker })
     }

@@ -2,7 +2,7 @@
 
 use testcontainers::bollard::errors::Error as DockerError;
 
-use crate::engine::Version;
+use crate::{causes::causes, engine::Version};
 
 /// Why a container could not be had, used or removed.
 #[derive(Debug, thiserror::Error)]
@@ -100,14 +100,13 @@ impl ContainerError {
 
 /// An error with its causes, each once, on one line.
 pub(super) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
+    let mut text = String::new();
+    for cause in causes(error) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
         }
-        cause = error.source();
     }
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }

@@ -11,7 +11,7 @@ use super::{ContainerError, error::describe};
 use crate::engine::{NEWEST, OLDEST, Version};
 
 /// How long a pull may go without a word from the registry.
-const PULL_PATIENCE: Duration = Duration::from_secs(30);
+const PULL_TIMEOUT: Duration = Duration::from_secs(30);
 const OFFICIAL: &str = "postgres";
 /// What `ci/offline-image` makes.
 const OFFLINE: &str = "rds-tls/postgres";
@@ -186,11 +186,11 @@ async fn pull(docker: &Docker, repository: &str, tag: &str) -> Result<(), Contai
         why,
     };
     loop {
-        match tokio::time::timeout(PULL_PATIENCE, progress.next()).await {
+        match tokio::time::timeout(PULL_TIMEOUT, progress.next()).await {
             Ok(None) => return Ok(()),
             Ok(Some(Ok(_))) => {}
             Ok(Some(Err(error))) => return Err(failed(describe(&error))),
-            Err(_) => return Err(failed(format!("no word for {PULL_PATIENCE:?}"))),
+            Err(_) => return Err(failed(format!("no word for {PULL_TIMEOUT:?}"))),
         }
     }
 }

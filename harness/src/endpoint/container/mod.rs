@@ -36,7 +36,7 @@ use self::{
     log::ContainerLog,
 };
 use super::{
-    Endpoint, EndpointError,
+    Endpoint, EndpointError, EndpointKind,
     admin::Admin,
     bootstrap::{Passwords, bootstrap},
     embedded::PORTS_TO_TRY,
@@ -62,7 +62,7 @@ const SETTINGS: &str = "/rds-tls/settings.conf";
 const START: &str = "/rds-tls/start";
 const PORT: &str = "5432/tcp";
 /// How long a server that is told to stop may take, in seconds.
-const STOP_PATIENCE: i32 = 10;
+const STOP_TIMEOUT: i32 = 10;
 
 /// Starts a container of an image, and switches it to RDS's defaults.
 ///
@@ -278,7 +278,7 @@ impl InContainer {
 }
 
 impl Place for InContainer {
-    const KIND: &'static str = "container";
+    const KIND: EndpointKind = EndpointKind::Container;
     // Docker's proxy hides the address that a connection comes from.
     const ADMIN_FROM: &'static str = "all";
 
@@ -302,7 +302,7 @@ impl Place for InContainer {
         self.write(Path::new(OPENSSL_CONF), openssl_conf.as_bytes())
             .await?;
         let options = RestartContainerOptionsBuilder::new()
-            .t(STOP_PATIENCE)
+            .t(STOP_TIMEOUT)
             .build();
         let docker = &self.daemon.docker;
         (docker.restart_container(&self.name, Some(options)).await)

@@ -35,7 +35,7 @@ pub struct Access {
     /// Whether `CREATE EXTENSION sslinfo` may be sent.
     pub allow_ddl: bool,
     /// How long the instance may take for one step.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// How long a run may last.
     pub run: Duration,
     /// How many connections may stand at once.
@@ -150,7 +150,7 @@ impl Access {
                     },
                 )?
                 .unwrap_or(false),
-            patience: seconds("RDS_CONNECT_TIMEOUT", CONNECT_TIMEOUT)?,
+            timeout: seconds("RDS_CONNECT_TIMEOUT", CONNECT_TIMEOUT)?,
             run: seconds("RDS_DEADLINE", DEADLINE)?,
             connections: variables
                 .parse(

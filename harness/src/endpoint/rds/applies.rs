@@ -1,6 +1,6 @@
 //! Which cells say something about an instance that is as it is.
 
-use super::{Found, found::Certificate, wire::Tls};
+use super::{Found, found::Certificate, question::Question, wire::Tls};
 use crate::{
     engine::RESERVED_DATABASE,
     policy::{Admits, Defaults, Leaf, Policy, TlsVersion},
@@ -77,19 +77,19 @@ impl Found {
 
     /// Nothing is written to someone's instance by a cell.
     fn must_not_ask(&self, question: Option<&str>) -> Option<String> {
-        // psql's own commands are no statements.
-        let question = question.filter(|question| !question.starts_with('\\'))?;
-        let verb = question.split_whitespace().next().unwrap_or_default();
-        if !["SELECT", "SHOW"].contains(&verb.to_ascii_uppercase().as_str()) {
-            return Some(format!("{verb} may write, and nothing is written here"));
-        }
-        // RDS has versions that know force_ssl by its lines in pg_hba.conf alone.
-        let shown = question.split_whitespace().nth(1).unwrap_or_default();
-        if verb.eq_ignore_ascii_case("SHOW")
-            && shown.starts_with("rds.")
-            && !self.settings.contains_key(shown)
-        {
-            return Some(format!("the instance has no setting {shown} to show"));
+        let question = question?;
+        match Question::of(question) {
+            Question::PsqlCommand => return None,
+            Question::MayWrite(verb) => {
+                return Some(format!("{verb} may write, and nothing is written here"));
+            }
+            // RDS has versions that know force_ssl by its lines in pg_hba.conf alone.
+            Question::Show(setting)
+                if setting.starts_with("rds.") && !self.settings.contains_key(setting) =>
+            {
+                return Some(format!("the instance has no setting {setting} to show"));
+            }
+            Question::Show(_) | Question::Select => {}
         }
         let calls = |function: &&str| question.contains(&format!("{function}("));
         (SSLINFO.iter().any(calls))

@@ -157,7 +157,7 @@ impl RdsError {
 
     /// What a refused login means.
     pub(super) fn login(error: &tokio_postgres::Error, user: &str, database: &str) -> Self {
-        let why = super::super::error::describe(error);
+        let why = super::super::describe::describe(error);
         let state = error.as_db_error().map(|error| error.code().code());
         let way_out = match state {
             Some("28P01") => {

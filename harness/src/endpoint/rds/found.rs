@@ -60,7 +60,7 @@ impl Found {
     /// suites speak of; each with the way out.
     pub async fn discover(access: Access) -> Result<Self, RdsError> {
         let address = wire::resolve(&access).await?;
-        let tls = wire::look(address, access.patience).await?;
+        let tls = wire::look(address, access.timeout).await?;
         let certificate = match &tls {
             None => Certificate::Absent,
             Some(tls) => judge(&access.bundle, &tls.sent, &access.host)?,

@@ -6,6 +6,7 @@ mod applies;
 mod bundle;
 mod error;
 mod found;
+mod question;
 mod session;
 mod wire;
 
@@ -24,7 +25,9 @@ use futures_util::future::BoxFuture;
 use openssl::{hash::MessageDigest, x509::X509};
 
 use self::{found::Certificate, wire::Tls};
-use super::{Applied, Endpoint, EndpointError, Facts, Limits, LogMark, sanity::Sanity};
+use super::{
+    Applied, Endpoint, EndpointError, EndpointKind, Facts, Limits, LogMark, sanity::Sanity,
+};
 use crate::{
     policy::{Defaults, DefaultsTable, Policy},
     suite::{Cell, Trust},
@@ -45,7 +48,7 @@ pub fn rds(
     let login = found.access.login.clone();
     Ok(Box::new(Instance {
         facts: Facts {
-            kind: "rds",
+            kind: EndpointKind::Rds,
             engine: found.version,
             host: found.access.host.clone(),
             address: found.address,

@@ -10,7 +10,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, Socket, config::SslMode};
 use tokio_postgres::{error::SqlState, tls::MakeTlsConnect};
 
-use super::{super::error::describe, Access, RdsError};
+use super::{super::describe::describe, Access, RdsError};
 use crate::driver::APPLICATION_NAME;
 
 /// What the instance is set to: what a role may not see has no row.
@@ -54,8 +54,8 @@ pub(super) async fn plaintext(access: &Access, address: SocketAddr) -> Result<Pl
     let what = "log in without TLS";
     let mut config = config(access, address);
     config.ssl_mode(SslMode::Disable);
-    let knocked = timeout(access.patience, config.connect(NoTls)).await;
-    match knocked.map_err(|_| late(what, access.patience))? {
+    let knocked = timeout(access.timeout, config.connect(NoTls)).await;
+    match knocked.map_err(|_| late(what, access.timeout))? {
         // Let in without a password.
         Ok(_) => Ok(Plaintext::Admitted),
         Err(error) => match error.as_db_error() {
@@ -86,7 +86,7 @@ pub(super) async fn plaintext(access: &Access, address: SocketAddr) -> Result<Pl
 pub(super) struct Session {
     client: Client,
     task: JoinHandle<()>,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Session {
@@ -124,9 +124,9 @@ impl Session {
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
     {
-        let connected = timeout(access.patience, config.connect(tls)).await;
+        let connected = timeout(access.timeout, config.connect(tls)).await;
         let (client, connection) = connected
-            .map_err(|_| late("log in", access.patience))?
+            .map_err(|_| late("log in", access.timeout))?
             .map_err(|error| refused(access, &error))?;
         let task = tokio::spawn(async {
             // Its errors come to light in the client's next statement.
@@ -135,7 +135,7 @@ impl Session {
         Ok(Self {
             client,
             task,
-            patience: access.patience,
+            timeout: access.timeout,
         })
     }
 
@@ -183,8 +183,8 @@ impl Session {
         what: &'static str,
         text: &str,
     ) -> Result<Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>, RdsError> {
-        let asked = timeout(self.patience, self.client.simple_query(text)).await;
-        asked.map_err(|_| late(what, self.patience))
+        let asked = timeout(self.timeout, self.client.simple_query(text)).await;
+        asked.map_err(|_| late(what, self.timeout))
     }
 
     /// Says goodbye, so that the server's log has no lost connection.
@@ -192,10 +192,10 @@ impl Session {
         let Self {
             client,
             mut task,
-            patience,
+            timeout: within,
         } = self;
         drop(client);
-        if timeout(patience, &mut task).await.is_err() {
+        if timeout(within, &mut task).await.is_err() {
             task.abort();
         }
     }
@@ -220,7 +220,7 @@ fn config(access: &Access, address: SocketAddr) -> Config {
         .user(&access.login.user)
         .dbname(&access.login.database)
         .application_name(APPLICATION_NAME)
-        .connect_timeout(access.patience);
+        .connect_timeout(access.timeout);
     config
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn resolve(access: &Access) -> Result<SocketAddr, RdsError> {
         why,
     };
     let looked_up = timeout(
-        access.patience,
+        access.timeout,
         lookup_host((access.host.as_str(), access.port)),
     );
     match looked_up.await {
@@ -46,7 +46,7 @@ pub(super) async fn resolve(access: &Access) -> Result<SocketAddr, RdsError> {
         }
         Ok(Err(error)) => Err(not_resolved(error.to_string())),
         Err(_) => {
-            let waited = access.patience.as_secs();
+            let waited = access.timeout.as_secs();
             Err(not_resolved(format!("no answer within {waited} s")))
         }
     }
@@ -54,8 +54,8 @@ pub(super) async fn resolve(access: &Access) -> Result<SocketAddr, RdsError> {
 
 /// Asks for TLS, once with everything and once with each version alone; nothing
 /// where the server offers none. The client leaves before the login each time.
-pub(super) async fn look(address: SocketAddr, patience: Duration) -> Result<Option<Tls>, RdsError> {
-    let looked = spawn_blocking(move || look_blocking(address, patience));
+pub(super) async fn look(address: SocketAddr, timeout: Duration) -> Result<Option<Tls>, RdsError> {
+    let looked = spawn_blocking(move || look_blocking(address, timeout));
     looked.await.unwrap_or_else(|error| {
         Err(RdsError::Asked {
             what: "offer TLS",
@@ -64,9 +64,9 @@ pub(super) async fn look(address: SocketAddr, patience: Duration) -> Result<Opti
     })
 }
 
-fn look_blocking(address: SocketAddr, patience: Duration) -> Result<Option<Tls>, RdsError> {
-    let told = |error: io::Error| cannot_look(address, patience, &error);
-    let stream = match Offer::default().make(address, patience).map_err(told)? {
+fn look_blocking(address: SocketAddr, timeout: Duration) -> Result<Option<Tls>, RdsError> {
+    let told = |error: io::Error| cannot_look(address, timeout, &error);
+    let stream = match Offer::default().make(address, timeout).map_err(told)? {
         Answer::NoTls => return Ok(None),
         Answer::Failed(why) => return Err(RdsError::Handshake { address, why }),
         Answer::Tls(stream) => stream,
@@ -85,7 +85,7 @@ fn look_blocking(address: SocketAddr, patience: Duration) -> Result<Option<Tls>,
             max: Some(openssl),
             ..Offer::default()
         };
-        if let Answer::Tls(_) = alone.make(address, patience).map_err(told)? {
+        if let Answer::Tls(_) = alone.make(address, timeout).map_err(told)? {
             versions.push(version);
         }
     }

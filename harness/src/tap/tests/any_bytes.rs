@@ -6,7 +6,7 @@ use proptest::{collection::vec, prelude::*};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::tap::{Narrator, Sighting, What, live::Teller};
+use crate::tap::{ConnectionEvent, Summarizer, What, live::EventSender};
 
 /// A hello may wait for its end in one place, a record in another; each side
 /// has both.
@@ -84,18 +84,18 @@ fn negotiation(script: &[(Side, Vec<u8>)], cut: usize) -> Negotiation {
 
 /// Both sides talk at once to a listener that is slower than they are: the
 /// pieces in the order in which they were noted, and what was heard.
-async fn live(script: &[(Side, Vec<u8>)], cut: usize) -> (Script, Vec<Sighting>) {
+async fn live(script: &[(Side, Vec<u8>)], cut: usize) -> (Script, Vec<ConnectionEvent>) {
     let (listener, mut heard) = mpsc::channel(1);
     let noted = RefCell::new(Script::new());
     let talk = async {
         let client = "127.0.0.1:5432".parse().expect("an address");
-        let teller = Teller::open(1, client, listener).await;
+        let sender = EventSender::open(1, client, listener).await;
         let side = async |side| {
             let bytes = (script.iter())
                 .filter(|(from, _)| *from == side)
                 .flat_map(|(_, bytes)| bytes.clone());
             for piece in bytes.collect::<Vec<u8>>().chunks(cut) {
-                let note = teller.note(|negotiation| {
+                let note = sender.note(|negotiation| {
                     noted.borrow_mut().push((side, piece.to_vec()));
                     negotiation.read(side, piece);
                 });
@@ -104,17 +104,17 @@ async fn live(script: &[(Side, Vec<u8>)], cut: usize) -> (Script, Vec<Sighting>)
             }
         };
         tokio::join!(side(Side::Client), side(Side::Server));
-        teller.end().await;
+        sender.end().await;
     };
     let listen = async {
-        let mut sightings = Vec::new();
-        while let Some(sighting) = heard.recv().await {
-            sightings.push(sighting);
+        let mut connection_events = Vec::new();
+        while let Some(connection_event) = heard.recv().await {
+            connection_events.push(connection_event);
         }
-        sightings
+        connection_events
     };
-    let ((), sightings) = tokio::join!(talk, listen);
-    (noted.into_inner(), sightings)
+    let ((), connection_events) = tokio::join!(talk, listen);
+    (noted.into_inner(), connection_events)
 }
 
 proptest! {
@@ -143,14 +143,14 @@ proptest! {
         cut in 1..400_usize,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let (noted, sightings) = runtime.block_on(live(&script, cut));
-        let opened = matches!(sightings[0].what, What::Opened { .. });
-        prop_assert!(opened && sightings[sightings.len() - 1].what == What::Ended);
-        let in_use = sightings.iter().filter(|seen| seen.what == What::InUse).count();
+        let (noted, connection_events) = runtime.block_on(live(&script, cut));
+        let opened = matches!(connection_events[0].what, What::Opened { .. });
+        prop_assert!(opened && connection_events[connection_events.len() - 1].what == What::Ended);
+        let in_use = connection_events.iter().filter(|seen| seen.what == What::InUse).count();
         prop_assert_eq!(in_use == 1, negotiation(&noted, usize::MAX).is_in_use());
         let mut told = Transcript::default();
-        for sighting in sightings {
-            told.add(sighting);
+        for connection_event in connection_events {
+            told.add(connection_event);
         }
         prop_assert_eq!(told.connections, vec![events(&noted, usize::MAX)]);
     }
@@ -160,12 +160,12 @@ proptest! {
         script in prop_oneof![script(), tls_script()],
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let (_, sightings) = runtime.block_on(live(&script, usize::MAX));
-        let mut narrator = Narrator::default();
-        let summaries: Vec<_> = sightings.iter().filter_map(|seen| narrator.hear(seen)).collect();
+        let (_, connection_events) = runtime.block_on(live(&script, usize::MAX));
+        let mut summarizer = Summarizer::default();
+        let summaries: Vec<_> = connection_events.iter().filter_map(|seen| summarizer.add(seen)).collect();
         prop_assert_eq!(summaries.len(), 1);
         prop_assert!(!summaries[0].says.contains(char::is_control));
-        prop_assert_eq!(narrator.finish(), vec![]);
+        prop_assert_eq!(summarizer.finish(), vec![]);
     }
 
     #[test]

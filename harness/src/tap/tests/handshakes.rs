@@ -169,8 +169,8 @@ fn server_hello(transcript: &Transcript) -> &Event {
         .expect("a ServerHello")
 }
 
-/// Which sides went dark, in order.
-fn dark_sides(transcript: &Transcript) -> Vec<Side> {
+/// Which sides began to encrypt, in order.
+fn encrypted_sides(transcript: &Transcript) -> Vec<Side> {
     transcript.connections[0]
         .iter()
         .filter_map(|event| match event {
@@ -212,7 +212,7 @@ async fn openssl_under_1_3() {
         (version.as_str(), group.as_deref()),
         ("TLSv1.3", Some("x25519"))
     );
-    assert_eq!(dark_sides(&transcript), [Side::Server, Side::Client]);
+    assert_eq!(encrypted_sides(&transcript), [Side::Server, Side::Client]);
 }
 
 #[tokio::test]
@@ -234,7 +234,7 @@ async fn openssl_under_1_2() {
     assert_eq!((version.as_str(), group), ("TLSv1.2", &None));
     assert!(cipher.starts_with("TLS_ECDHE_ECDSA_WITH_"), "{cipher}");
     // The server never sends data: its Finished must be known for encrypted.
-    assert_eq!(dark_sides(&transcript), [Side::Client, Side::Server]);
+    assert_eq!(encrypted_sides(&transcript), [Side::Client, Side::Server]);
 }
 
 #[tokio::test]

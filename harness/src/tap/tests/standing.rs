@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{SSL_REQUEST, Side, Transcript};
-use crate::tap::{Event, Sighting, StandingTap, What};
+use crate::tap::{ConnectionEvent, Event, StandingTap, What};
 
 const ANY: &str = "127.0.0.1:0";
 
@@ -30,7 +30,7 @@ async fn refusing_server() -> SocketAddr {
     address
 }
 
-async fn open(upstream: SocketAddr) -> (StandingTap, mpsc::Receiver<Sighting>) {
+async fn open(upstream: SocketAddr) -> (StandingTap, mpsc::Receiver<ConnectionEvent>) {
     let listen = ANY.parse().expect("an address");
     StandingTap::open(listen, upstream.to_string())
         .await
@@ -45,20 +45,23 @@ async fn ask(tap: &StandingTap) -> TcpStream {
 }
 
 /// What is heard up to the end of so many connections.
-async fn hear(seen: &mut mpsc::Receiver<Sighting>, connections: usize) -> Vec<Sighting> {
-    let (mut sightings, mut ended) = (Vec::new(), 0);
+async fn hear(
+    seen: &mut mpsc::Receiver<ConnectionEvent>,
+    connections: usize,
+) -> Vec<ConnectionEvent> {
+    let (mut connection_events, mut ended) = (Vec::new(), 0);
     while ended < connections {
-        let sighting = seen.recv().await.expect("a sighting");
-        ended += usize::from(sighting.what == What::Ended);
-        sightings.push(sighting);
+        let connection_event = seen.recv().await.expect("a connection_event");
+        ended += usize::from(connection_event.what == What::Ended);
+        connection_events.push(connection_event);
     }
-    sightings
+    connection_events
 }
 
-fn transcript(sightings: Vec<Sighting>) -> Transcript {
+fn transcript(connection_events: Vec<ConnectionEvent>) -> Transcript {
     let mut transcript = Transcript::default();
-    for sighting in sightings {
-        transcript.add(sighting);
+    for connection_event in connection_events {
+        transcript.add(connection_event);
     }
     transcript
 }
@@ -70,9 +73,13 @@ async fn connections_in_sequence_have_their_numbers() {
     for _ in 0..20 {
         drop(ask(&tap).await);
     }
-    let sightings = hear(&mut seen, 20).await;
-    assert!(sightings.iter().all(|seen| seen.time <= SystemTime::now()));
-    let transcript = transcript(sightings);
+    let connection_events = hear(&mut seen, 20).await;
+    assert!(
+        connection_events
+            .iter()
+            .all(|seen| seen.time <= SystemTime::now())
+    );
+    let transcript = transcript(connection_events);
     assert_eq!(transcript.connections.len(), 20);
     for connection in &transcript.connections {
         assert_eq!(

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::{
     report::{Live, Telling},
-    tap::{Sighting, Summary, What},
+    tap::{ConnectionEvent, Summary, What},
 };
 
 const NO_ENTRY: &str = "SFATAL|VFATAL|C28000|Mno pg_hba.conf entry for host \"10.0.0.7\", \
@@ -192,8 +192,8 @@ fn what_is_no_login_is_told_as_what_it_is() {
     insta::assert_snapshot!(Summary::of(negotiation.events(), false).says, @r"tap could not reach the server: connection refused");
 }
 
-/// A connection as a listener hears it, a millisecond between two sightings.
-fn sightings(connection: u64, script: &Script) -> Vec<Sighting> {
+/// A connection as a listener hears it, a millisecond between two events.
+fn connection_events(connection: u64, script: &Script) -> Vec<ConnectionEvent> {
     let mut negotiation = Negotiation::default();
     for (from, bytes) in script {
         negotiation.read(*from, bytes);
@@ -207,7 +207,7 @@ fn sightings(connection: u64, script: &Script) -> Vec<Sighting> {
         .zip([opened].into_iter().chain(events))
         .map(|(nth, what)| {
             let at = Duration::from_millis(nth);
-            Sighting {
+            ConnectionEvent {
                 connection,
                 time: start + at,
                 at,
@@ -230,15 +230,15 @@ fn told(telling: Telling) -> String {
         server(authentication(0)),
         server(message(b'Z', b"I")),
     ];
-    let mut seen = sightings(1, &with(said_no(), in_clear));
-    let end = Sighting {
+    let mut seen = connection_events(1, &with(said_no(), in_clear));
+    let end = ConnectionEvent {
         what: What::Ended,
         ..seen[0].clone()
     };
     seen.push(end);
-    seen.extend(sightings(2, &said_no()));
-    for sighting in &seen {
-        live.sighting(sighting).expect("written");
+    seen.extend(connection_events(2, &said_no()));
+    for connection_event in &seen {
+        live.connection_event(connection_event).expect("written");
     }
     live.finish().expect("written");
     String::from_utf8(out).expect("text")
@@ -269,7 +269,7 @@ fn people_read_lines() {
 #[test]
 fn programs_read_json_lines() {
     let told = told(Telling::JsonLines);
-    // Sightings have a time of 2027; what is none has the clock's.
+    // ConnectionEvents have a time of 2027; what is none has the clock's.
     let now = regex::Regex::new(
         r#"\{("connection":\d+,)?"time":"[^"]*","event":"(listening|summary|finished)""#,
     );

@@ -74,7 +74,7 @@ impl<'a> Ways<'a> {
             "version": 1,
             "name": name.map(InstanceName::as_str),
             "pid": process::id(),
-            "backend": facts.kind,
+            "backend": facts.kind.word(),
             "engine": facts.engine.to_string(),
             "certificate": self.emulator.certificate().name(),
             "host": facts.host,

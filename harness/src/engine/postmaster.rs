@@ -16,7 +16,7 @@ use nix::{
 /// How long a server may take to end at once. It only has to tell its children,
 /// and kills those that do not end after five seconds (postmaster.c,
 /// `SIGKILL_CHILDREN_AFTER_SECS`).
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Ends the server of a cluster, if one runs, also if it is stopped: an
 /// immediate shutdown, which frees its shared memory, then SIGKILL.
@@ -28,8 +28,8 @@ pub(crate) fn end(data: &Path) {
         // One that is stopped takes no other signal.
         let _ = kill(pid, Signal::SIGCONT);
         let _ = kill(pid, signal);
-        let patience = Instant::now() + PATIENCE;
-        while Instant::now() < patience {
+        let deadline = Instant::now() + TIMEOUT;
+        while Instant::now() < deadline {
             if !serves(pid, data) {
                 return;
             }

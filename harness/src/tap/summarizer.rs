@@ -1,17 +1,17 @@
-//! From sightings to sentences: when a connection's negotiation is over, what
+//! From events to sentences: when a connection's negotiation is over, what
 //! it came to.
 
 use std::collections::BTreeMap;
 
 use super::{
-    live::{Sighting, What},
+    live::{ConnectionEvent, What},
     summary::{Outcome, Summary},
     transcript::Event,
 };
 
 /// Follows the connections of a tap.
 #[derive(Debug, Default)]
-pub struct Narrator {
+pub struct Summarizer {
     open: BTreeMap<u64, Story>,
     counts: BTreeMap<Outcome, u64>,
 }
@@ -23,16 +23,16 @@ struct Story {
     summed_up: bool,
 }
 
-impl Narrator {
-    /// Takes a sighting; gives the connection's summary, once, as soon as the
-    /// sighting shows what its negotiation came to.
-    pub fn hear(&mut self, sighting: &Sighting) -> Option<Summary> {
-        let number = sighting.connection;
+impl Summarizer {
+    /// Takes an event; gives the connection's summary, once, as soon as the
+    /// event shows what its negotiation came to.
+    pub fn add(&mut self, connection_event: &ConnectionEvent) -> Option<Summary> {
+        let number = connection_event.connection;
         let story = self.open.entry(number).or_default();
-        let (due, in_use) = match &sighting.what {
+        let (due, in_use) = match &connection_event.what {
             What::Opened { .. } => (false, false),
             What::Event(event) => {
-                story.hear(event);
+                story.add(event);
                 (Summary::is_due(event), false)
             }
             What::InUse => (true, true),
@@ -44,7 +44,7 @@ impl Narrator {
             story.events = Vec::new();
             *self.counts.entry(summary.outcome).or_default() += 1;
         }
-        if sighting.what == What::Ended {
+        if connection_event.what == What::Ended {
             self.open.remove(&number);
         }
         summary
@@ -73,7 +73,7 @@ impl Narrator {
 impl Story {
     /// Keeps what a summary is made from: nothing once there is one, and of
     /// hellos, which are long, one.
-    fn hear(&mut self, event: &Event) {
+    fn add(&mut self, event: &Event) {
         let hello = |event: &Event| matches!(event, Event::ClientHello { .. });
         let another_hello = hello(event) && self.events.iter().any(hello);
         if !self.summed_up && !another_hello {

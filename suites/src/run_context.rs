@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A folder of the run, and the keys of one endpoint's name.
-pub struct Ground {
+pub struct RunContext {
     run_dir: Arc<RunDir>,
     pki: Arc<Pki>,
     /// Where the run has a name, which goes last.
@@ -40,7 +40,7 @@ pub struct Chain {
     pub given: Given,
 }
 
-impl Ground {
+impl RunContext {
     /// Removes what killed runs left, and makes a folder; keys are made when
     /// they are asked for.
     ///
