@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     }
     let tests: [(&str, Test); 9] = [
         (
-            "runs_pass_and_send_what_the_readme_lists",
+            "runs_pass_and_send_what_the_document_lists",
             statements_are_listed,
         ),
         ("cargo_test_plays_it_too", cargo_test),
