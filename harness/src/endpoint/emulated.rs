@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     engine::{STRANGER, Version},
-    policy::{self, Defaults, DefaultsTable, Effective, Policy, TlsVersion},
+    policy::{self, Admits, Defaults, DefaultsTable, Effective, Policy, TlsVersion},
     rundir::RunDir,
 };
 
@@ -183,7 +183,10 @@ impl<P: Place> Emulated<P> {
     async fn sanity_login(&self) -> Result<(), EndpointError> {
         let facts = &self.facts;
         match &self.in_force {
-            Some(policy) => self.sanity.login(facts, policy.ssl).await,
+            Some(policy) => {
+                let over_tls = policy.ssl && policy.admits != Admits::PlaintextOnly;
+                self.sanity.login(facts, over_tls).await
+            }
             None => Err(EndpointError::Sanity {
                 user: facts.master.user.clone(),
                 why: "no policy is in force".to_owned(),

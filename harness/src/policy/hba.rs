@@ -8,7 +8,7 @@ use crate::engine::{ADMIN, RESERVED_DATABASE};
 /// A line of `pg_hba.conf`. Its fields are words without spaces or quotes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HbaLine {
-    /// `host` or `hostssl`.
+    /// `host`, `hostssl` or `hostnossl`.
     pub connection: &'static str,
     /// A database, or `all`.
     pub database: &'static str,
@@ -49,9 +49,13 @@ pub fn hba(policy: &Effective, admin_from: &'static str, master: &str) -> Vec<Hb
         address,
         method,
     };
-    let connection = if policy.force_ssl { "hostssl" } else { "host" };
+    let connection = match (policy.admits, policy.force_ssl) {
+        (Admits::PlaintextOnly, _) => "hostnossl",
+        (_, true) => "hostssl",
+        (_, false) => "host",
+    };
     let user = match policy.admits {
-        Admits::Everyone => "all",
+        Admits::Everyone | Admits::PlaintextOnly => "all",
         Admits::Master => master,
     };
     vec![
@@ -73,6 +77,7 @@ mod tests {
     #[case(false, Admits::Everyone, "host all all all scram-sha-256")]
     #[case(true, Admits::Master, "hostssl all postgres all scram-sha-256")]
     #[case(false, Admits::Master, "host all postgres all scram-sha-256")]
+    #[case(false, Admits::PlaintextOnly, "hostnossl all all all scram-sha-256")]
     fn the_last_line_is_the_policy(
         #[case] force_ssl: bool,
         #[case] admits: Admits,

@@ -47,6 +47,8 @@ pub enum Admits {
     Everyone,
     /// The master user alone: what a refusal over TLS reads like.
     Master,
+    /// Every user, and nobody over TLS.
+    PlaintextOnly,
 }
 
 /// A TLS protocol version, in PostgreSQL's spelling (`TLSv1.2`).

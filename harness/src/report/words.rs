@@ -37,7 +37,11 @@ pub fn policy(policy: &Policy) -> String {
             .as_ref()
             .map(|list| format!("ssl_ciphers {list}")),
         Some(format!("certificate {}", policy.leaf.about())),
-        (policy.admits == Admits::Master).then(|| "the master user alone in pg_hba.conf".into()),
+        match policy.admits {
+            Admits::Everyone => None,
+            Admits::Master => Some("the master user alone in pg_hba.conf".into()),
+            Admits::PlaintextOnly => Some("hostnossl lines alone in pg_hba.conf".into()),
+        },
     ]
     .into_iter()
     .flatten()

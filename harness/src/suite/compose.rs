@@ -149,7 +149,9 @@ impl<'a> Dialling<'a> {
         let encrypted = one != Try::Plaintext;
         let rules = self.inputs.rules;
         let finds = self.inputs.settings.finds.unwrap_or_default();
-        let shaken = match tls.filter(|_| encrypted && self.server.ssl) {
+        // Direct TLS is set up before the server has said a word.
+        let stops = matches!(tls, Some(UnderTls::Stop(_))) && one == Try::Direct;
+        let shaken = match tls.filter(|_| encrypted && (self.server.ssl || stops)) {
             Some(tls) => self.shake(tls)?,
             None => Shaken::absent(),
         };
@@ -179,7 +181,14 @@ impl<'a> Dialling<'a> {
                     .error(1, format!("{what}: {}", tried.place)));
             }
         };
-        let wire = tried.wire(&shaken.own);
+        let at_eof = match self.verifier() {
+            Ok(verifier) => verifier
+                .at_eof
+                .clone()
+                .map(|alert| format!("alert:{alert}")),
+            Err(_) => None,
+        };
+        let wire = tried.wire(&shaken.own, &at_eof.unwrap_or_default());
         let logs_in = tried.setback.is_none() || tried.setback == Some(Setback::Login);
         Ok(Ended {
             wire: match self.inputs.page.asks_password && logs_in {

@@ -44,7 +44,7 @@ pub fn cross(data: &Data, suite: &Arc<Suite>, nth: usize) -> Result<Vec<Arc<Case
         .filter(|page| plays(page, suite, play))
     {
         for point in cube(page, play) {
-            for way in ways(page, play) {
+            for way in ways(page, suite, play) {
                 let crossing = Crossing {
                     data,
                     suite,
@@ -64,14 +64,18 @@ fn plays(page: &Page, suite: &Suite, play: &Play) -> bool {
 }
 
 /// The ways of a driver that play a part of a suite.
-fn ways<'a>(page: &'a Page, play: &Play) -> Vec<&'a Configuration> {
+fn ways<'a>(page: &'a Page, suite: &Suite, play: &Play) -> Vec<&'a Configuration> {
     let takes = |(nth, way): &(usize, &Configuration)| {
+        if !way.suites.is_empty() {
+            return play.ways == Ways::Named && way.suites.contains(&suite.id);
+        }
         let plain = way.offers.is_none() && way.ciphers.is_none();
         match play.ways {
             Ways::Default => *nth == 0,
             Ways::Plain => plain,
             Ways::Versions => *nth == 0 || (way.offers.is_some() && way.ciphers.is_none()),
             Ways::Ciphers => *nth == 0 || way.ciphers.is_some(),
+            Ways::Named => false,
             Ways::All => true,
         }
     };

@@ -75,6 +75,8 @@ pub enum Ways {
     Versions,
     /// The first, and those that hold it to cipher suites.
     Ciphers,
+    /// Those that name the suite.
+    Named,
     /// All.
     All,
 }

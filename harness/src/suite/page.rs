@@ -107,6 +107,9 @@ pub struct Configuration {
     /// The cipher suites of TLS 1.2 that it offers, as the suite of ciphers names
     /// the set, where it isn't its stack's.
     pub ciphers: Option<String>,
+    /// The suites that play it; without, it plays what its other keys say.
+    #[serde(default)]
+    pub suites: Vec<String>,
     /// Connection parameters that it sets.
     #[serde(default)]
     pub options: BTreeMap<String, String>,

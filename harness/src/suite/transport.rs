@@ -19,6 +19,9 @@ const PLACEHOLDERS: [&str; 4] = ["client", "user", "database", "encryption"];
 /// What stands in the place of what differs from driver to driver.
 const OWN: &str = "@";
 
+/// What stands for the driver's alert when the server hangs up in a handshake.
+const OWN_AT_EOF: &str = "@eof";
+
 /// `transport.toml`.
 #[derive(Debug)]
 pub struct Transport {
@@ -132,9 +135,13 @@ pub struct Tried {
 impl Tried {
     /// On the wire, with what the driver itself sends.
     #[must_use]
-    pub fn wire(&self, own: &str) -> String {
+    pub fn wire(&self, own: &str, at_eof: &str) -> String {
         let words = self.wire.split(' ');
-        let words = words.map(|word| if word == OWN { own } else { word });
+        let words = words.map(|word| match word {
+            OWN => own,
+            OWN_AT_EOF => at_eof,
+            word => word,
+        });
         let words = words.filter(|word| !word.is_empty());
         words.collect::<Vec<_>>().join(" ")
     }
@@ -319,7 +326,7 @@ impl Transport {
                 "`then` is `-` where a session stands, and there alone".to_owned(),
             ));
         }
-        (tried.wire("alert:unknown_ca").parse::<Wire>())
+        (tried.wire("alert:unknown_ca", "").parse::<Wire>())
             .map_err(|error| fail(error.to_string()))?;
         Ok(tried)
     }

@@ -44,6 +44,8 @@ pub struct Verifier {
     pub ciphers: String,
     /// How its alerts look under TLS 1.3.
     pub alerts: Alerts,
+    /// The alert that it sends when the server hangs up in a handshake.
+    pub at_eof: Option<String>,
     /// Versions that it offers when asked to, and does not go through with.
     pub gives_up: BTreeMap<TlsVersion, GivesUp>,
     /// Documents and source files that it follows.
@@ -160,6 +162,7 @@ impl Verifier {
             alerts: (head.alerts)
                 .or(base.as_ref().map(|base| base.alerts))
                 .ok_or_else(|| missing("alerts"))?,
+            at_eof: (head.at_eof).or(base.as_ref().and_then(|base| base.at_eof.clone())),
             gives_up: match &base {
                 Some(base) if head.gives_up.is_empty() => base.gives_up.clone(),
                 _ => head.gives_up,
@@ -300,6 +303,7 @@ struct Head {
     offers: Option<[TlsVersion; 2]>,
     ciphers: Option<String>,
     alerts: Option<Alerts>,
+    at_eof: Option<String>,
     #[serde(default)]
     gives_up: BTreeMap<TlsVersion, GivesUp>,
     sources: Vec<String>,

@@ -54,7 +54,11 @@ impl Found {
     }
 
     fn lacks_role(&self, settings: &Settings) -> Option<String> {
-        if settings.user == Some(Who::Stranger) || settings.admits == Some(Admits::Master) {
+        if settings.user == Some(Who::Stranger)
+            || settings
+                .admits
+                .is_some_and(|admits| admits != Admits::Everyone)
+        {
             return Some("it needs a role that has no line in pg_hba.conf".to_owned());
         }
         let member = |role: Role| self.rights.contains(&format!("member {role}"));
