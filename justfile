@@ -6,7 +6,7 @@ default:
 check *ARGS:
     ci/setup cargo run --bin rds-tls -- check {{ARGS}}
 
-# Tell which statements of the RDS document hold: `just claims --engine all`.
+# Check which statements of the RDS document hold: `just claims --engine all`.
 claims *ARGS:
     ci/setup cargo run --bin rds-tls -- claims {{ARGS}}
 

@@ -18,16 +18,16 @@ use crate::Failure;
 /// Where PostgreSQL is to run.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Backend {
-    /// A container where a Docker daemon answers and the images are here or can
-    /// be pulled, else embedded
+    /// `container` if a Docker daemon answers and the images are here or can be
+    /// pulled, else `embedded`
     #[default]
     Auto,
-    /// A container of the official image, or of the one that `RDS_TLS_IMAGE` names
+    /// A container of the official image, or of the image in `RDS_TLS_IMAGE`
     Container,
-    /// A server program on this machine, downloaded where it isn't installed
+    /// A server program on this machine, downloaded if it isn't installed
     Embedded,
-    /// The instance that `RDS_ENDPOINT` and its companions name, and no other;
-    /// where they are set, any other backend plays it, too
+    /// Only the instance that `RDS_ENDPOINT` names; if that is set, the other
+    /// backends play the instance too
     Rds,
 }
 

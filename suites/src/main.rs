@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use suites::{Failure, say};
 
-/// Finds out what TLS between clients and RDS for PostgreSQL does: real
-/// drivers, a real server, every sslmode.
+/// Checks what TLS between PostgreSQL clients and Amazon RDS for PostgreSQL
+/// does, with real drivers and a real server.
 #[derive(Parser)]
 #[command(name = "rds-tls", version, max_term_width = 100)]
 struct Cli {
@@ -18,24 +18,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Plays the suites; ends with 0 conforms, 1 does not, 2 usage, 3 could not
+    /// Runs the suites. Exit codes: 0 conforms, 1 does not, 2 usage, 3 could not
     /// find out
     Check(command::check::Args),
-    /// Tells which promises of the RDS document hold, engine by engine; ends with
-    /// 0 all hold or are recorded not to, 1 something isn't, 2 usage, 3 could not
-    /// find out
+    /// Checks which statements of the RDS document hold, by engine. Exit codes: 0
+    /// all hold or are recorded not to hold, 1 at least one isn't recorded, 2 usage,
+    /// 3 could not find out
     Claims(command::claims::Args),
-    /// Keeps an emulated RDS instance up until Ctrl-C or --stop, and prints how
-    /// to connect
+    /// Starts an RDS-like instance, prints how to connect, and keeps it up until
+    /// Ctrl-C or --stop
     Emulate(command::emulate::Args),
-    /// Lists the cells of the suites, and starts nothing
+    /// Lists the cells of the suites; starts nothing
     List(command::list::Args),
-    /// Explains a cell: the claim, the steps, the lines that show it again
+    /// Explains a cell: its claim, its steps, what is expected, and commands that
+    /// repeat it
     Explain(command::explain::Args),
     /// Lists the drivers, how their users set them up, and what each sslmode is
     /// documented to do
     Drivers(command::drivers::Args),
-    /// Relays any client to any server and tells the negotiation while it
+    /// Relays any client to any server, and prints the TLS negotiation while it
     /// happens
     Tap(command::tap::Args),
 }

@@ -1,4 +1,4 @@
-//! A run as JSON, for programs. README.md describes the fields.
+//! A run as JSON, for programs. docs/json.md describes the fields.
 
 use std::io;
 

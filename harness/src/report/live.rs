@@ -1,5 +1,5 @@
 //! The negotiations of a standing tap, told while they happen: to people in
-//! lines, to programs in JSON lines. README.md describes the fields.
+//! lines, to programs in JSON lines. docs/json.md describes the fields.
 
 use std::{
     collections::BTreeMap,

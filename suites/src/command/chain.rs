@@ -13,17 +13,17 @@ use suites::{Chain, Failure};
 #[command(next_help_heading = "Your own chain (all four together)")]
 #[group(multiple = true, requires_all = ["server_chain", "server_key", "trust", "host"])]
 pub struct ChainArgs {
-    /// What the server sends, PEM, the leaf first: plays every driver on it, and
-    /// no other suite
+    /// The chain that the server sends, PEM, the leaf first; every driver connects
+    /// to it, and no other suite runs
     #[arg(long, value_name = "FILE")]
     server_chain: Option<PathBuf>,
-    /// The leaf's private key, PEM, unencrypted
+    /// The private key of the leaf, PEM, unencrypted
     #[arg(long, value_name = "FILE")]
     server_key: Option<PathBuf>,
-    /// The trust anchors that clients get, PEM
+    /// The trust anchors of the clients, PEM
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// The DNS name that clients dial and verify; it need not resolve
+    /// The DNS name that clients connect to and verify; it need not resolve
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
 }

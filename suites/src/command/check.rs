@@ -18,10 +18,10 @@ pub struct Args {
     engines: Engines,
     #[command(flatten)]
     json: outputs::Json,
-    /// Attempts under way at once
+    /// How many attempts run at the same time
     #[arg(long, default_value_t = Options::default().concurrency, value_parser = at_least_one)]
     jobs: usize,
-    /// A line for every cell
+    /// Print a line for each cell
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]

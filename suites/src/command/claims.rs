@@ -28,7 +28,8 @@ pub struct Args {
     json: outputs::Json,
     #[command(flatten)]
     suites: SuitesFrom,
-    /// Parts of claim ids, as 07; a claim is taken when one occurs in its id
+    /// Parts of claim ids, for example 07; a claim is selected if its id contains
+    /// one of them
     filters: Vec<String>,
 }
 

@@ -13,7 +13,7 @@ use super::print;
 /// Where the pages come from.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A folder of suites to read instead of the built-in ones
+    /// Read the suites from this folder instead of the built-in ones
     #[arg(long, env = "RDS_TLS_SUITES", value_name = "DIR")]
     suites_from: Option<PathBuf>,
 }

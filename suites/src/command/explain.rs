@@ -16,12 +16,12 @@ use super::{SuitesFrom, Where, chain::ChainArgs, print, runtime};
 /// Which cell.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A cell's id, with or without its `@` and engine
+    /// The cell's id, with or without `@ENGINE`
     cell: String,
     #[command(flatten)]
     place: Where,
-    /// Start a server under the cell's policy, and keep it up until Ctrl-C, so
-    /// that the printed lines can be pasted
+    /// Start a server with the cell's policy and keep it up until Ctrl-C, so that
+    /// the printed commands can be run
     #[arg(long)]
     serve: bool,
     #[command(flatten)]

@@ -10,7 +10,8 @@ use super::{Select, Where, print};
 pub struct Args {
     #[command(flatten)]
     place: Where,
-    /// The PostgreSQL version, as 17 or 17.6; the newest that is here without
+    /// The PostgreSQL version, for example 17 or 17.6. Default: the newest that is
+    /// here
     #[arg(long, value_name = "VERSION")]
     engine: Option<Version>,
     #[command(flatten)]

@@ -68,8 +68,8 @@ impl Where {
 /// On which engines to play.
 #[derive(Args)]
 pub struct Engines {
-    /// PostgreSQL versions, as 17 or 17.6, each pulled or downloaded where it
-    /// isn't here, or `all`; the newest that is here without
+    /// PostgreSQL versions, for example 17 or 17.6, or `all` for 10 to 18; one that
+    /// isn't here is pulled or downloaded. Default: the newest that is here
     #[arg(long, value_name = "VERSION", value_delimiter = ',')]
     engine: Vec<Asked>,
 }
@@ -112,7 +112,7 @@ impl Engines {
 /// Where the suites are read from.
 #[derive(Args)]
 pub struct SuitesFrom {
-    /// A folder of suites to read instead of the built-in ones
+    /// Read the suites from this folder instead of the built-in ones
     #[arg(long, env = "RDS_TLS_SUITES", value_name = "DIR")]
     suites_from: Option<PathBuf>,
 }
@@ -146,15 +146,15 @@ fn told(Chosen { engines, note }: Chosen) -> Vec<Engine> {
 /// Which cells of which suites.
 #[derive(Args)]
 pub struct Select {
-    /// Drivers, by their ids; all without
+    /// Run these drivers only, by id
     #[arg(long, value_delimiter = ',')]
     drivers: Vec<String>,
-    /// Suites, by their ids; all without
+    /// Run these suites only, by id
     #[arg(long = "suite", value_delimiter = ',')]
     suites: Vec<String>,
     #[command(flatten)]
     suites_from: SuitesFrom,
-    /// Parts of cell ids; a cell is taken when one occurs in its id
+    /// Parts of cell ids; a cell is selected if its id contains one of them
     filters: Vec<String>,
     #[command(flatten)]
     chain: ChainArgs,

@@ -15,7 +15,7 @@ use suites::Failure;
 /// Where results go.
 #[derive(clap::Args)]
 pub struct Json {
-    /// Where to write the results as JSON; `-` is standard output
+    /// Write the results to this file as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

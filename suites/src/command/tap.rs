@@ -27,14 +27,14 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// Between whom to stand.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where clients connect to, as IP:PORT; port 0 takes a free one and prints
-    /// it
+    /// The address that clients connect to, IP:PORT; port 0 takes a free port and
+    /// prints it
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// The server, by name or address; looked up anew for every connection
+    /// The server, by name or address; a name is looked up for each connection
     #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     upstream: String,
-    /// Print JSON lines, an event a line
+    /// Print a JSON object for each event, one a line
     #[arg(long)]
     json: bool,
 }

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     }
     let tests: [(&str, Test); 9] = [
         (
-            "runs_pass_and_send_what_the_readme_lists",
+            "runs_pass_and_send_what_the_document_lists",
             statements_are_listed,
         ),
         ("cargo_test_plays_it_too", cargo_test),
@@ -137,11 +137,11 @@ fn statements_of(log: &str) -> BTreeSet<String> {
     log.lines().filter_map(text).collect()
 }
 
-/// The statements that the README lists.
+/// The statements that the document lists.
 fn listed() -> BTreeSet<String> {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let readme = fs::read_to_string(readme).unwrap();
-    let list = readme.split("```sql\n").nth(1).unwrap();
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/your-own-instance.md");
+    let document = fs::read_to_string(document).unwrap();
+    let list = document.split("```sql\n").nth(1).unwrap();
     let list = list.split("```").next().unwrap();
     (list.lines())
         .map(|line| one_line(line.split(';').next().unwrap()))

@@ -13,7 +13,7 @@ use crate::{
 /// The version of the format; a change that breaks a reader raises it.
 const VERSION: u32 = 2;
 
-/// All findings, for programs. README.md describes the fields.
+/// All findings, for programs. docs/json.md describes the fields.
 #[derive(Debug, Serialize)]
 pub struct JsonClaims<'a> {
     version: u32,

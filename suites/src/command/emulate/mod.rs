@@ -28,7 +28,7 @@ pub struct Args {
     place: Where,
     #[command(flatten)]
     instance: Instance,
-    /// Return as soon as it is up, and leave it running until `--stop`
+    /// Return when the instance is up, and leave it running until `--stop`
     #[arg(long)]
     detach: bool,
     /// What `--detach` starts in the background
@@ -36,15 +36,15 @@ pub struct Args {
     detached: bool,
     // `Instance` is the group that clap makes of its fields, as long as none of
     // them is flattened.
-    /// End the instance that bears the name, and wait until nothing of it is
-    /// left; ends with 1 when there is none
+    /// Stop the instance called `--name`, and wait until nothing of it is left; exit
+    /// code 1 if there is none
     #[arg(long, conflicts_with_all = ["Instance", "detach", "detached", "json"])]
     stop: bool,
-    /// The instance's name, which no other of yours bears while it is up;
-    /// `default` for --detach and --stop
+    /// The name of the instance; no other instance of yours that is up may have it.
+    /// Default for --detach and --stop: `default`
     #[arg(long)]
     name: Option<InstanceName>,
-    /// Print one JSON object instead of lines
+    /// Print one JSON object instead of lines for people
     #[arg(long)]
     json: bool,
 }
@@ -53,35 +53,36 @@ pub struct Args {
 /// is said.
 #[derive(clap::Args)]
 struct Instance {
-    /// The PostgreSQL version, as 17 or 17.6; the newest that is here without
+    /// The PostgreSQL version, for example 17 or 17.6. Default: the newest that is
+    /// here
     #[arg(long, value_name = "VERSION")]
     engine: Option<Version>,
-    /// The name in the certificate; `localhost` for clients that verify the
-    /// name that they dial
+    /// The name in the certificate; `localhost` for clients that can only verify the
+    /// name that they connect to
     #[arg(long, value_name = "NAME", default_value = certs_gen::DEFAULT_ENDPOINT)]
     host: String,
     /// `rds.force_ssl`
     #[arg(long, value_enum, value_name = "on|off")]
     force_ssl: Option<Switch>,
-    /// `ssl_min_protocol_version`, as TLSv1.2
+    /// `ssl_min_protocol_version`, for example TLSv1.2
     #[arg(long, value_name = "VERSION")]
     tls_min: Option<TlsVersion>,
-    /// `ssl_max_protocol_version`, as TLSv1.3
+    /// `ssl_max_protocol_version`, for example TLSv1.3
     #[arg(long, value_name = "VERSION")]
     tls_max: Option<TlsVersion>,
-    /// `ssl_ciphers`, in OpenSSL's words or, as on RDS, in IANA's names
+    /// `ssl_ciphers`, as an OpenSSL cipher list or, as on RDS, as IANA names
     #[arg(long, value_name = "LIST")]
     ciphers: Option<String>,
-    /// The shape of the server certificate; --help tells each
+    /// The kind of server certificate; --help lists them
     #[arg(long, value_name = "SHAPE", value_parser = leaves(), default_value = Leaf::Right.name())]
     cert: Leaf,
-    /// The port of 127.0.0.1; any free one without
+    /// The port on 127.0.0.1. Default: any free port
     #[arg(long)]
     port: Option<u16>,
     /// The master user
     #[arg(long, default_value = "postgres")]
     user: String,
-    /// A file that holds the master user's password; a random one without
+    /// A file with the master user's password. Default: a random password
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 }

@@ -66,7 +66,7 @@ impl<'a> Ways<'a> {
         })
     }
 
-    /// The same for programs; the README tells each field.
+    /// The same for programs; docs/json.md describes each field.
     pub fn json(&self, name: Option<&InstanceName>) -> Value {
         let facts = self.emulator.facts();
         let connect = self.clients().into_iter();
