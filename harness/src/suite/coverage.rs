@@ -72,20 +72,11 @@ impl<'a> Coverage<'a> {
     /// Names the claim, its line, and the first engine without a cell.
     pub fn check(&self, axes: &BTreeSet<&str>) -> Result<(), DataError> {
         for claim in self.claims.iter() {
-            if let Some(what) = self.wrong_keys(claim, axes).or_else(|| self.wrong(claim)) {
+            if let Some(what) = wrong_keys(claim, axes).or_else(|| self.wrong(claim)) {
                 return Err(self.file.error(claim.line, what));
             }
         }
         Ok(())
-    }
-
-    fn wrong_keys(&self, claim: &Claim, axes: &BTreeSet<&str>) -> Option<String> {
-        let unknown = claim.queries().find_map(|(query, _)| {
-            let known = |key: &str| axes.contains(key) || FACTS.contains(&key) || key == ENGINE;
-            query.keys().find(|key| !known(key)).map(str::to_owned)
-        })?;
-        let valid = axes.iter().chain(&FACTS).copied().chain([ENGINE]);
-        Some(super::UnknownWord::new("axis or fact", &unknown, valid).to_string())
     }
 
     fn wrong(&self, claim: &Claim) -> Option<String> {
@@ -102,12 +93,21 @@ impl<'a> Coverage<'a> {
             return Some(format!("`{query}` of claim {id} finds no cell"));
         }
         let bare = |major: &u16| claim.speaks_of_major(*major) && !shows(*major);
-        match ENGINES.into_iter().find(bare) {
-            Some(major) => Some(format!(
+        ENGINES.into_iter().find(bare).map(|major| {
+            format!(
                 "claim {id} has no cell that is played on PostgreSQL {major}: name one, or say \
                  why not (`not_measured`, `untestable`)"
-            )),
-            None => None,
-        }
+            )
+        })
     }
+}
+
+/// A query that names no axis and no fact.
+fn wrong_keys(claim: &Claim, axes: &BTreeSet<&str>) -> Option<String> {
+    let unknown = claim.queries().find_map(|(query, _)| {
+        let known = |key: &str| axes.contains(key) || FACTS.contains(&key) || key == ENGINE;
+        query.keys().find(|key| !known(key)).map(str::to_owned)
+    })?;
+    let valid = axes.iter().chain(&FACTS).copied().chain([ENGINE]);
+    Some(super::UnknownWord::new("axis or fact", &unknown, valid).to_string())
 }

@@ -166,10 +166,10 @@ impl Data {
 
     /// A row that no cell needs can be wrong unseen.
     fn find_idle(&self, written: &[Written]) -> Result<(), DataError> {
-        let suites = self.suites.iter().flat_map(|suite| &suite.plays);
+        let mut plays = self.suites.iter().flat_map(|suite| &suite.plays);
         let idle = (self.drivers.values().find_map(|page| page.idle()))
             .or_else(|| self.rules.idle())
-            .or_else(|| suites.filter_map(|play| play.sees.as_ref()?.idle()).next())
+            .or_else(|| plays.find_map(|play| play.sees.as_ref()?.idle()))
             .or_else(|| written.iter().find_map(Written::idle));
         match idle {
             Some(place) => Err(DataError {

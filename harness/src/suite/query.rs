@@ -145,7 +145,7 @@ mod tests {
     struct One;
 
     impl Answers for One {
-        fn suite(&self) -> &str {
+        fn suite(&self) -> &'static str {
             "sslmode"
         }
 
@@ -157,7 +157,7 @@ mod tests {
             }
         }
 
-        fn shows(&self) -> &str {
+        fn shows(&self) -> &'static str {
             "refused authorise hba 28000"
         }
 

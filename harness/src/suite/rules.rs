@@ -77,7 +77,7 @@ impl Rules {
     /// A row of a verifier or of `transport.toml` that no cell needs.
     #[must_use]
     pub fn idle(&self) -> Option<Place> {
-        let verifiers = self.verifiers.values();
-        (verifiers.filter_map(|verifier| verifier.idle()).next()).or_else(|| self.transport.idle())
+        let mut verifiers = self.verifiers.values();
+        (verifiers.find_map(|verifier| verifier.idle())).or_else(|| self.transport.idle())
     }
 }
