@@ -31,11 +31,11 @@ const DRIVERS: [(&str, &str); 3] = [
     ("libpq", "sslmode/libpq/force-ssl/require/none/right"),
     (
         "tokio_postgres_native_tls",
-        "sslmode/tokio-postgres-native-tls/force-ssl/require/any-cert/none/right",
+        "sslmode/tokio-postgres-native-tls:any-cert/force-ssl/require/none/right",
     ),
     (
         "tokio_postgres_rustls",
-        "sslmode/tokio-postgres-rustls/force-ssl/require/any-cert/none/right",
+        "sslmode/tokio-postgres-rustls:any-cert/force-ssl/require/none/right",
     ),
 ];
 

@@ -233,7 +233,9 @@ fn variables_in(path: &Path, named: &mut BTreeSet<String>) {
         }
         return;
     }
-    let text = fs::read_to_string(path).unwrap();
+    // Some fixtures are archives.
+    let bytes = fs::read(path).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
     let words = text.split(|c: char| !(c.is_ascii_uppercase() || c == '_' || c.is_numeric()));
     let is_variable = |word: &&str| word.starts_with("RDS_") && !word.ends_with('_');
     named.extend(words.filter(is_variable).map(str::to_owned));

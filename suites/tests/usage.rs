@@ -86,112 +86,160 @@ fn a_backend_is_named_in_the_environment_too() {
 
 #[rstest]
 #[case::key(
-    "cases/sslmode.toml",
+    "axes.toml",
     "force-ssl = { force_ssl = true }",
     "force-ssl = { force_tls = true }",
-    "cases/sslmode.toml:8: unknown field `force_tls`, expected one of `force_ssl`"
+    "axes.toml:5: unknown field `force_tls`, expected one of `force_ssl`"
 )]
 #[case::driver(
-    "cases/sslmode.toml",
+    "cases/settings.toml",
     "drivers = [\"libpq\"]",
     "drivers = [\"libqp\"]",
-    "cases/sslmode.toml:48: unknown driver `libqp`; valid: libpq, "
+    "unknown driver `libqp`; valid: libpq, "
 )]
-#[case::sslmode(
-    "cases/sslmode.toml",
-    "sslmode = \"verify-ca\"",
-    "sslmode = \"verify_ca\"",
-    "cases/sslmode.toml:18: unknown sslmode `verify_ca`; valid: allow, disable, "
-)]
-#[case::outcome(
-    "cases/connection-string.toml",
-    "disable,allow                                 -> plaintext",
-    "disable,allow  -> plain",
-    "cases/connection-string.toml:25: unknown outcome `plain`; valid: plaintext, encrypted, "
-)]
-#[case::wire(
-    "cases/connection-string.toml",
-    "plaintext  startup",
-    "plaintext  begin",
-    "cases/connection-string.toml:25: unknown wire word `begin`"
+#[case::axis(
+    "cases/identity.toml",
+    "\"leaf\"",
+    "\"leaves\"",
+    "cases/identity.toml:7: unknown axis `leaves`; valid: leaf, "
 )]
 #[case::axis_value(
-    "cases/connection-string.toml",
-    "disable,allow  ",
-    "disable,alow  ",
-    "cases/connection-string.toml:25: unknown axis value `alow`; valid: allow, "
+    "cases/sslmode.toml",
+    "leaf=right,other",
+    "leaf=right,others",
+    "unknown axis value `others`; valid: right, "
 )]
-#[case::claim(
-    "cases/force_ssl.toml",
-    "claim = \"RDS-TLS-07\"",
-    "claim = \"RDS-TLS-99\"",
-    "unknown claim `RDS-TLS-99`; valid: RDS-TLS-01, "
+#[case::column(
+    "cases/session.toml",
+    "ask          transport    engine  -> sees",
+    "aks          transport    engine  -> sees",
+    "unknown column `aks`; valid: transport, ask, "
+)]
+#[case::outcome(
+    "transport.toml",
+    "-> plaintext  ",
+    "-> plain      ",
+    "unknown outcome `plain`; valid: plaintext, encrypted, "
+)]
+#[case::wire(
+    "transport.toml",
+    "startup error:28000",
+    "begin error:28000  ",
+    "unknown wire word `begin`"
+)]
+#[case::one_blank_where_two_are_due(
+    "transport.toml",
+    "startup                                     -",
+    "startup -",
+    "2 fields right of the arrow, and 3 are due"
+)]
+#[case::four_facts(
+    "drivers/libpq.toml",
+    "-> nothing                 none",
+    "-> nohting                 none",
+    "unknown word for what is verified `nohting`; valid: nothing, chain, chain+name"
 )]
 #[case::no_row(
-    "cases/connection-string.toml",
-    "*     disable,allow  ",
-    "*     disable  ",
-    "cell connection-string/libpq/key-value/allow@10 is matched by no row"
+    "drivers/libpq.toml",
+    "*              allow                          *                     -> plaintext,tls  any\n",
+    "",
+    "the table `tries` of the driver libpq has no row for configuration default, sslmode allow, trust file"
 )]
 #[case::two_rows(
-    "cases/connection-string.toml",
-    "unset,prefer,require,verify-ca,verify-full",
-    "unset,prefer,require,verify-ca,verify-full,allow",
-    "cell connection-string/libpq/key-value/allow@10 is matched by the rows on lines 25, 26"
+    "drivers/libpq.toml",
+    "*              prefer  ",
+    "*              prefer,allow  ",
+    "both match configuration default, sslmode allow"
+)]
+#[case::a_row_that_differs_from_the_written_table(
+    "drivers/libpq.toml",
+    "verify-full                           file,home            -> chain+name ",
+    "verify-full                           file,home            -> chain      ",
+    "the written table says `"
+)]
+#[case::no_certificate_row(
+    "verifiers/openssl.toml",
+    "leaf-only                                       both               !nothing    -> taken                 -\n",
+    "",
+    "matches leaf leaf-only, anchors both, verifies chain"
+)]
+#[case::a_row_that_says_what_its_base_says(
+    "verifiers/libpq.toml",
+    "ip-cn-by-ip,ip-as-dns-by-ip                root,both  chain+name  -> taken             -",
+    "ip-cn-by-ip,ip-as-dns-by-ip                root,both  chain+name  -> taken             -\nright                                      root,both  chain+name  -> taken             -",
+    "the row says what the verifier that this one is like says already"
 )]
 #[case::idle_row(
-    "cases/connection-string.toml",
-    "*     disable                      -> plaintext              startup",
-    "*     disable                      -> plaintext              startup\n*     disable  -> encrypted  sslrequest S hello tls  since 19",
-    "the row matches no cell"
+    "cases/psql.toml",
+    "17,18           tls        10-16   -> answers tls-17-without",
+    "17,18           tls        10-16   -> answers tls-17-without\n19              tls        *       -> answers tls-17",
+    "the row speaks of no cell"
 )]
 #[case::twin(
     "cases/connection-string.toml",
-    "drivers = [\"tokio-postgres-notls\"]",
-    "drivers = [\"libpq\"]",
-    "stands in two tables"
+    "[[play]]",
+    "[[play]]\naxes = [\"form\", \"sslmode\"]\nsets = { force_ssl = true }\n[[play]]",
+    "stands twice, there and at cases/connection-string.toml:"
 )]
 #[case::idle_known(
     "known.toml",
     "# Recorded",
     "[[known]]\ncells = \"sslmode/libpq/no-such/*\"\nreason = \"\"\nlink = \"\"\nseen = \"plaintext  startup\"\n# Recorded",
-    "known.toml:2: `sslmode/libpq/no-such/*` matches no cell"
+    "known.toml:2: `sslmode/libpq/no-such/*` names no cell"
 )]
-#[case::configuration(
-    "cases/sslmode.toml",
-    "configuration = \"stack\"",
-    "configuration = \"stacks\"",
-    "unknown configuration `stacks`; valid: default, stack, "
+#[case::options_that_shadow_a_key(
+    "cases/force_ssl.toml",
+    "tls = { sslmode = \"require\" }",
+    "tls = { sslmode = \"require\", options = { sslmode = \"disable\" } }",
+    "`options` sets sslmode, which has a key of its own"
 )]
-#[case::against_no_claim(
-    "cases/connection-string.toml",
-    "against RDS-TLS-02",
-    "against RDS-TLS-99",
-    "cases/connection-string.toml:37: unknown claim `RDS-TLS-99`; valid: RDS-TLS-01, "
+#[case::placeholder(
+    "transport.toml",
+    "user \"{user}\"",
+    "user \"{usr}\"",
+    "unknown placeholder `{usr}`; valid: {client}, {user}, {database}, {encryption}"
 )]
-#[case::claim_without_a_case(
+#[case::a_note_given_twice(
+    "cases/settings.toml",
+    "-> answers ssl-on",
+    "-> answers ssl-on  answers ssl-on",
+    "the note `answers` is given twice"
+)]
+#[case::an_answer_that_nothing_uses(
+    "cases/settings.toml",
+    "-> answers ssl-on",
+    "-> -",
+    "nothing uses the answer `ssl-on`"
+)]
+#[case::a_query_of_no_axis(
     "claims.toml",
-    "[[claim]]\nid = \"RDS-TLS-01\"",
-    "[[claim]]\nid = \"RDS-TLS-00\"\nparagraph = \"p\"\nsays = \"s\"\nengines = \"12+\"\n[[claim]]\nid = \"RDS-TLS-01\"",
-    "claim RDS-TLS-00 has no case on PostgreSQL 12: write one, or say why not"
+    "settings force_ssl=on,off",
+    "settings forced=on,off",
+    "unknown axis or fact `forced`; valid: "
+)]
+#[case::a_query_that_finds_nothing(
+    "claims.toml",
+    "settings force_ssl=on,off",
+    "settings force_ssl=1,0",
+    "`settings force_ssl=1,0` of claim RDS-TLS-13 finds no cell"
+)]
+#[case::two_lists(
+    "claims.toml",
+    "kept_by = [\"psql transport=plaintext\"]",
+    "kept_by = [\"psql transport=plaintext,tls\"]",
+    "is found by two lists of claim RDS-TLS-15"
 )]
 #[case::measured_after_all(
     "claims.toml",
     "id = \"RDS-TLS-06\"",
     "id = \"RDS-TLS-06\"\nnot_measured = \"not yet\"",
-    "claim RDS-TLS-06 has cases: take out what says that it isn't measured"
-)]
-#[case::nothing_looks_beside(
-    "claims.toml",
-    "[[beside]]\nid = \"PG-VERSIONS\"",
-    "[[beside]]\nid = \"PG-IDLE\"\nsays = \"s\"\nwhy = \"w\"\n[[beside]]\nid = \"PG-VERSIONS\"",
-    "no case looks at PG-IDLE: take it out"
+    "claim RDS-TLS-06 names cells: take out what says that it isn't measured"
 )]
 #[case::skipped_is_not_measured(
     "cases/settings.toml",
-    "encrypted  sslrequest S hello tls  answers listing-10  until 10  against RDS-TLS-17",
-    "skip: not now  until 10",
-    "claim RDS-TLS-17 has no case on PostgreSQL 10"
+    "master    10      -> answers listing-10",
+    "master    10      -> skip: not now",
+    "nothing uses the answer `listing-10`"
 )]
 #[case::engines_of_a_claim(
     "claims.toml",
@@ -203,7 +251,13 @@ fn a_backend_is_named_in_the_environment_too() {
     "claims.toml",
     "id = \"RDS-TLS-07\"",
     "id = \"RDS-TLS-07\"\nengines = \"10-13\"",
-    "the record speaks of engines for which RDS-TLS-07 isn't made"
+    "is of engines for which RDS-TLS-07 isn't made"
+)]
+#[case::defaults(
+    "engines.toml",
+    "engine    = \"12\"",
+    "engine    = \"13\"",
+    "engines.toml:"
 )]
 #[case::no_toml("claims.toml", "[[claim]]", "[[claim", "claims.toml:")]
 fn a_wrong_suite_file_is_named_with_its_line(
@@ -233,10 +287,18 @@ fn an_unchanged_copy_of_the_suites_lists_the_same_cells() {
 fn copy_of_suites() -> TempDir {
     let from = Path::new(env!("CARGO_MANIFEST_DIR"));
     let to = tempfile::tempdir().unwrap();
-    for name in ["claims.toml", "known.toml"] {
-        fs::copy(from.join(name), to.path().join(name)).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, name) = entry
+            .map(|entry| (entry.path(), entry.file_name()))
+            .unwrap();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            fs::copy(path, to.path().join(name)).unwrap();
+        }
     }
-    for sub in ["cases", "drivers"] {
+    for sub in ["cases", "drivers", "refusals", "verifiers", "written"] {
         fs::create_dir(to.path().join(sub)).unwrap();
         for entry in fs::read_dir(from.join(sub)).unwrap() {
             let entry = entry.unwrap();
@@ -247,19 +309,15 @@ fn copy_of_suites() -> TempDir {
 }
 
 #[test]
-fn a_driver_joins_by_its_profile_and_its_worker() {
+fn a_driver_joins_by_its_page_and_its_worker() {
     let folder = copy_of_suites();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    let profile = fs::read_to_string(folder.path().join("drivers/libpq.toml")).unwrap();
-    let profile = profile.replace(
-        "id = \"libpq\"",
-        "id = \"mine\"\nworker = [\"sh\", \"worker.sh\"]",
+    let worker = folder.path().join("worker.sh");
+    let page = format!(
+        "[driver]\nid = \"mine\"\nname = \"mine\"\ndefault = \"prefer\"\nlike = \"libpq\"\n\
+         suites = [\"connection-string\"]\nsources = []\nworker = [\"sh\", {worker:?}]\n"
     );
-    let profile = profile.replace(
-        "worker.sh",
-        folder.path().join("worker.sh").to_str().unwrap(),
-    );
-    write("drivers/mine.toml", &profile);
+    write("drivers/mine.toml", &page);
     write(
         "worker.sh",
         r#"echo '{"hello":{"contract":1,"driver":"mine","version":"1","tls":null,"configurations":["default"],"capabilities":[]}}'
@@ -269,10 +327,6 @@ fn a_driver_joins_by_its_profile_and_its_worker() {
         done
         "#,
     );
-    let table = fs::read_to_string(folder.path().join("cases/connection-string.toml")).unwrap();
-    let table = table.replace("drivers = [\"libpq\"]", "drivers = [\"libpq\", \"mine\"]");
-    write("cases/connection-string.toml", &table);
-
     let suites = folder.path().to_str().unwrap();
     let output = rds_tls(&["check", "--suites-from", suites, "--drivers", "mine"]);
     let text = String::from_utf8(output.stdout).unwrap();
@@ -284,14 +338,14 @@ fn a_driver_joins_by_its_profile_and_its_worker() {
 #[test]
 fn a_driver_without_a_worker_is_named() {
     let folder = copy_of_suites();
-    let profile = fs::read_to_string(folder.path().join("drivers/libpq.toml")).unwrap();
-    let mine = profile.replace("id = \"libpq\"", "id = \"mine\"");
-    fs::write(folder.path().join("drivers/mine.toml"), mine).unwrap();
+    let page = "[driver]\nid = \"mine\"\nname = \"mine\"\ndefault = \"prefer\"\nlike = \"libpq\"\n\
+                suites = [\"connection-string\"]\nsources = []\n";
+    fs::write(folder.path().join("drivers/mine.toml"), page).unwrap();
     let output = rds_tls(&["check", "--suites-from", folder.path().to_str().unwrap()]);
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(
-        error.contains("the profile of mine names no `worker`"),
+        error.contains("the page of mine names no `worker`"),
         "{error}"
     );
 }

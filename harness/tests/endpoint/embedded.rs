@@ -159,7 +159,12 @@ fn find(folder: &Path, name: &str) -> PathBuf {
 /// How many live processes were started with the folder for an argument.
 fn servers_of(data: &Path) -> usize {
     let wanted = format!("-D\0{}\0", data.display());
-    proc::all()
+    let named: Vec<_> = proc::all()
         .filter(|process| process.arguments().contains(&wanted) && process.lives())
-        .count()
+        .collect();
+    // A child shows its server's arguments until it has written its own over them.
+    let pids: Vec<Pid> = named.iter().map(|process| process.pid).collect();
+    let is_child = |parent: Option<Pid>| parent.is_some_and(|parent| pids.contains(&parent));
+    let servers = named.iter().filter(|process| !is_child(process.parent()));
+    servers.count()
 }

@@ -129,12 +129,16 @@ impl Run {
             .collect()
     }
 
-    /// The cells of a verdict, each with its claim.
+    /// The cells of a verdict, each with its claims.
     pub fn cells(&self, verdict: &str) -> Vec<(String, String)> {
-        let of = |cell: &serde_json::Value, key: &str| cell[key].as_str().unwrap().to_owned();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let claims = |cell: &serde_json::Value| {
+            let claims = cell["claims"].as_array().unwrap().iter();
+            claims.map(text).collect::<Vec<_>>().join(" ")
+        };
         (self.json["cells"].as_array().unwrap().iter())
             .filter(|cell| cell["verdict"] == verdict)
-            .map(|cell| (of(cell, "id"), of(cell, "claim")))
+            .map(|cell| (text(&cell["id"]), claims(cell)))
             .collect()
     }
 }
