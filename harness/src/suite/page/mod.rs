@@ -30,19 +30,19 @@
 //! verifies, `refused CLASS` says that the driver stops once the server has said
 //! `S`. A page that is `like` another has only the rows that differ.
 
+mod read;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
-use toml::Spanned;
 
 use super::{
     Anchors, DataError, GoesOn, Place, Refusal, SourceFile, Table, Try, UnknownWord, Verifies,
-    query::Query, table::NoRow,
+    query::Query,
+    refusals::Classifier,
+    table::{NoRow, Row},
 };
-use crate::{
-    policy::TlsVersion,
-    suite::refusals::{Classifier, Rule, agree},
-};
+use crate::policy::TlsVersion;
 
 /// A driver as its documents describe it.
 #[derive(Debug)]
@@ -203,76 +203,6 @@ impl TrustKind {
 pub const COLUMNS: [&str; 3] = ["configuration", "sslmode", "trust"];
 
 impl Page {
-    /// Reads `drivers/*.toml`; `pages` has the pages that others may be like, and
-    /// `refusals` the files of refusals by name.
-    ///
-    /// # Errors
-    /// When the file is no page, or names what isn't there.
-    pub fn parse(
-        file: &SourceFile,
-        pages: &BTreeMap<String, Arc<Page>>,
-        refusals: &BTreeMap<String, Vec<Rule>>,
-    ) -> Result<Self, DataError> {
-        let File {
-            driver,
-            configuration,
-            connects,
-            exception,
-        } = file.parse()?;
-        let base = match &driver.like {
-            None => None,
-            Some(like) => Some(pages.get(like.as_ref()).cloned().ok_or_else(|| {
-                let unknown = UnknownWord::new("driver", like.as_ref(), pages.keys());
-                file.error(file.line(&like.span()), unknown.to_string())
-            })?),
-        };
-        let configurations = match (&base, configuration.is_empty()) {
-            (Some(base), true) => base.configurations.clone(),
-            (None, true) => {
-                return Err(file.error(1, "a driver needs at least one [[configuration]]"));
-            }
-            (_, false) => configuration,
-        };
-        let table = |text: &Option<Spanned<String>>, fields: &[&str]| {
-            (text.as_ref())
-                .map(|text| Table::parse(file, file.first_row(&text.span()), text.as_ref(), fields))
-                .transpose()
-        };
-        let page = Self {
-            refuses: table(&connects.refuses, &["refused"])?,
-            tries: table(&connects.tries, &["tries", "goes on after"])?,
-            verifies: table(&connects.verifies, &["verifies", "anchors"])?,
-            refusals: Classifier::new(rules(file, &driver, base.as_deref(), refusals)?),
-            hides_reason: match &driver.hides_reason {
-                Some(class) => Some(parsed(file, file.line(&class.span()), class.as_ref())?),
-                None => base.as_ref().and_then(|base| base.hides_reason.clone()),
-            },
-            exceptions: exception
-                .into_iter()
-                .map(|entry| entry.parse(file))
-                .collect::<Result<_, _>>()?,
-            verifier: driver
-                .verifier
-                .or_else(|| base.as_ref().and_then(|base| base.verifier.clone())),
-            id: driver.id,
-            name: driver.name,
-            default: driver.default,
-            configurations,
-            sources: driver.sources,
-            worker: driver.worker,
-            is_optional: driver.optional,
-            install: driver.install,
-            suites: driver.suites,
-            only: driver.only,
-            tells_sqlstate: driver.sqlstate,
-            asks_password: driver.asks_password,
-            base,
-            file: file.clone(),
-        };
-        page.check()?;
-        Ok(page)
-    }
-
     /// What the driver does when it is set up in a way, with an sslmode and a kind
     /// of trust anchors.
     ///
@@ -365,7 +295,7 @@ impl Page {
             };
             table.check_words(&self.file, &values, &COLUMNS)?;
         }
-        let each = |table: &Option<Table>, read: &dyn Fn(&Table, &super::table::Row) -> _| {
+        let each = |table: &Option<Table>, read: &dyn Fn(&Table, &Row) -> _| {
             (table.iter())
                 .flat_map(|table| table.rows.iter().map(move |row| read(table, row)))
                 .collect::<Result<Vec<()>, DataError>>()
@@ -413,7 +343,7 @@ impl Page {
         &self,
         table: Option<&'a Table>,
         at: &Point,
-    ) -> Result<Option<(&'a Table, &'a super::table::Row)>, DataError> {
+    ) -> Result<Option<(&'a Table, &'a Row)>, DataError> {
         let Some(table) = table else { return Ok(None) };
         let value = |column: &str| at.value(column);
         match table.row(&value, None) {
@@ -432,14 +362,14 @@ impl Page {
         self.file.error(1, what)
     }
 
-    fn read_refused(&self, row: &super::table::Row) -> Result<Option<Refusal>, DataError> {
+    fn read_refused(&self, row: &Row) -> Result<Option<Refusal>, DataError> {
         match row.fields[0].as_str() {
             "-" if self.base.is_some() => Ok(None),
             refusal => parsed(&self.file, row.line, refusal).map(Some),
         }
     }
 
-    fn read_tries(&self, row: &super::table::Row) -> Result<(Vec<Try>, GoesOn), DataError> {
+    fn read_tries(&self, row: &Row) -> Result<(Vec<Try>, GoesOn), DataError> {
         let tries = row.fields[0]
             .split(',')
             .map(|word| parsed(&self.file, row.line, word));
@@ -453,13 +383,20 @@ impl Page {
         Ok((tries, goes_on))
     }
 
-    fn read_verifies(&self, row: &super::table::Row) -> Result<UnderTls, DataError> {
+    fn read_verifies(&self, row: &Row) -> Result<UnderTls, DataError> {
         let at = |text: &str| parsed::<Verifies>(&self.file, row.line, text);
         if let Some(refusal) = row.fields[0].strip_prefix("refused ") {
             return parsed(&self.file, row.line, refusal).map(UnderTls::Stop);
         }
-        let anchors = parsed(&self.file, row.line, &row.fields[1])?;
-        Ok(UnderTls::Verify(at(&row.fields[0])?, anchors))
+        let (verifies, anchors) = (
+            at(&row.fields[0])?,
+            parsed(&self.file, row.line, &row.fields[1])?,
+        );
+        if verifies == Verifies::Nothing && anchors != Anchors::None {
+            let what = "a driver that verifies `nothing` has `none` for its anchors";
+            return Err(self.file.error(row.line, what));
+        }
+        Ok(UnderTls::Verify(verifies, anchors))
     }
 }
 
@@ -494,102 +431,4 @@ fn parsed<T: std::str::FromStr<Err = UnknownWord>>(
 ) -> Result<T, DataError> {
     text.parse()
         .map_err(|error: UnknownWord| file.error(line, error.to_string()))
-}
-
-fn rules(
-    file: &SourceFile,
-    driver: &Head,
-    base: Option<&Page>,
-    refusals: &BTreeMap<String, Vec<Rule>>,
-) -> Result<Vec<Rule>, DataError> {
-    let mut rules = base
-        .map(|base| base.refusals.rules().to_vec())
-        .unwrap_or_default();
-    for name in &driver.refusals {
-        let more = refusals.get(name.as_ref()).ok_or_else(|| {
-            let unknown = UnknownWord::new("file of refusals", name.as_ref(), refusals.keys());
-            file.error(file.line(&name.span()), unknown.to_string())
-        })?;
-        rules.extend(more.iter().cloned());
-    }
-    let line = driver
-        .refusals
-        .first()
-        .map_or(1, |name| file.line(&name.span()));
-    agree(&rules).map_err(|ambiguous| file.error(line, ambiguous.to_string()))?;
-    Ok(rules)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    driver: Head,
-    #[serde(default)]
-    configuration: Vec<Configuration>,
-    #[serde(default)]
-    connects: Tables,
-    #[serde(default)]
-    exception: Vec<ExceptionEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    id: String,
-    name: String,
-    default: String,
-    sources: Vec<String>,
-    like: Option<Spanned<String>>,
-    verifier: Option<String>,
-    #[serde(default)]
-    refusals: Vec<Spanned<String>>,
-    worker: Option<Vec<String>>,
-    #[serde(default)]
-    optional: bool,
-    install: Option<String>,
-    #[serde(default)]
-    suites: Vec<String>,
-    #[serde(default)]
-    only: BTreeMap<String, Vec<String>>,
-    #[serde(default = "yes")]
-    sqlstate: bool,
-    hides_reason: Option<Spanned<String>>,
-    #[serde(default)]
-    asks_password: bool,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tables {
-    refuses: Option<Spanned<String>>,
-    tries: Option<Spanned<String>>,
-    verifies: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExceptionEntry {
-    cells: Spanned<String>,
-    seen: String,
-    /// Where the document says it; for the reader of the file.
-    #[serde(rename = "source")]
-    _source: String,
-}
-
-impl ExceptionEntry {
-    fn parse(self, file: &SourceFile) -> Result<Exception, DataError> {
-        let line = file.line(&self.cells.span());
-        Ok(Exception {
-            cells: parsed(file, line, self.cells.as_ref())?,
-            seen: self.seen,
-            place: Place {
-                file: file.name.clone(),
-                line,
-            },
-        })
-    }
-}
-
-fn yes() -> bool {
-    true
 }
