@@ -3,6 +3,7 @@
 
 #[path = "emulate/bounded.rs"]
 mod bounded;
+mod copy;
 mod leftovers;
 mod proc;
 mod program;
@@ -16,10 +17,10 @@ use std::{
     time::Duration,
 };
 
+use copy::copy_of_suites;
 use leftovers::{assert_nothing_left, temp};
 use nix::{sys::stat::Mode, unistd::mkfifo};
 use rstest::rstest;
-use tempfile::TempDir;
 
 /// So that a hang is a failure.
 const BOUND: Duration = Duration::from_mins(1);
@@ -233,16 +234,4 @@ fn own_chain(folder: &Path) -> [(&'static str, PathBuf); 3] {
         ("--server-key", server.key.clone()),
         ("--trust", root.to_owned()),
     ]
-}
-
-fn copy_of_suites() -> TempDir {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let to = tempfile::tempdir().unwrap();
-    let copied = Command::new("cp")
-        .args(["-r", "claims.toml", "known.toml", "cases", "drivers"])
-        .arg(to.path())
-        .current_dir(from)
-        .status();
-    assert!(copied.unwrap().success());
-    to
 }

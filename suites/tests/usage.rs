@@ -1,12 +1,13 @@
 //! What is wrong with options and suite files is told with the way out, and
 //! exit code 2.
 
+mod copy;
 mod program;
 
-use std::{fs, path::Path, process::Output};
+use std::{fs, process::Output};
 
+use copy::copy_of_suites;
 use rstest::rstest;
-use tempfile::TempDir;
 
 fn rds_tls(arguments: &[&str]) -> Output {
     program::rds_tls().args(arguments).output().unwrap()
@@ -282,30 +283,6 @@ fn an_unchanged_copy_of_the_suites_lists_the_same_cells() {
     let folder = copy_of_suites();
     let copy = rds_tls(&["list", "--suites-from", folder.path().to_str().unwrap()]);
     assert_eq!(copy.stdout, rds_tls(&["list"]).stdout);
-}
-
-fn copy_of_suites() -> TempDir {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let to = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (path, name) = entry
-            .map(|entry| (entry.path(), entry.file_name()))
-            .unwrap();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
-            fs::copy(path, to.path().join(name)).unwrap();
-        }
-    }
-    for sub in ["cases", "drivers", "refusals", "verifiers", "written"] {
-        fs::create_dir(to.path().join(sub)).unwrap();
-        for entry in fs::read_dir(from.join(sub)).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), to.path().join(sub).join(entry.file_name())).unwrap();
-        }
-    }
-    to
 }
 
 #[test]
