@@ -445,8 +445,15 @@ impl Page {
         if let Some(refusal) = row.fields[0].strip_prefix("refused ") {
             return parsed(&self.file, row.line, refusal).map(UnderTls::Stop);
         }
-        let anchors = parsed(&self.file, row.line, &row.fields[1])?;
-        Ok(UnderTls::Verify(at(&row.fields[0])?, anchors))
+        let (verifies, anchors) = (
+            at(&row.fields[0])?,
+            parsed(&self.file, row.line, &row.fields[1])?,
+        );
+        if verifies == Verifies::Nothing && anchors != Anchors::None {
+            let what = "a driver that verifies `nothing` has `none` for its anchors";
+            return Err(self.file.error(row.line, what));
+        }
+        Ok(UnderTls::Verify(verifies, anchors))
     }
 }
 
