@@ -227,7 +227,15 @@ impl Transport {
         };
         let row = self.tries.row(&value, Some(engine));
         let row = self.found(&self.tries, row)?;
-        self.read(row)
+        let tried = self.read(row)?;
+        let due = setback(one, offers_tls, handshake, admitted);
+        if tried.setback != due {
+            let due = due.map_or("-", Setback::word);
+            let what =
+                format!("`then` is `{due}` here: the row's coordinates say how the try ends");
+            return Err(self.file.error(row.line, what));
+        }
+        Ok(tried)
     }
 
     /// A row that speaks of no cell.
@@ -329,6 +337,23 @@ impl Transport {
         (tried.wire("alert:unknown_ca", "").parse::<Wire>())
             .map_err(|error| fail(error.to_string()))?;
         Ok(tried)
+    }
+}
+
+/// What a try ends in; nothing where a session stands.
+fn setback(one: Try, offers_tls: bool, handshake: Handshake, admitted: &str) -> Option<Setback> {
+    if one == Try::Tls && !offers_tls {
+        return Some(Setback::No);
+    }
+    match (handshake, admitted) {
+        (Handshake::Refused, _) => Some(Setback::Certificate),
+        (Handshake::Absent | Handshake::Taken, "yes") => None,
+        (Handshake::Absent | Handshake::Taken, "no") => Some(Setback::Hba),
+        (Handshake::Absent | Handshake::Taken, _) => Some(Setback::Login),
+        (
+            Handshake::Stopped | Handshake::NoVersion | Handshake::NoCipher | Handshake::GivenUp,
+            _,
+        ) => Some(Setback::Handshake),
     }
 }
 

@@ -28,9 +28,10 @@ fn main() {
     let args = Arguments::from_args();
     let name = "pg8000_does_what_its_page_says";
     // Listing starts nothing.
-    let python = match args.list {
-        true => Ok(PathBuf::new()),
-        false => python(),
+    let python = if args.list {
+        Ok(PathBuf::new())
+    } else {
+        python()
     };
     let trial = match python {
         Ok(python) => Trial::test(name, move || pg8000(&python)),
@@ -70,13 +71,11 @@ fn has_pg8000(python: &Path) -> bool {
 fn run(command: &mut Command) -> Result<Output, String> {
     let name = format!("{command:?}");
     let output = (command.output()).map_err(|error| format!("{name} can't be run: {error}"))?;
-    match output.status.success() {
-        true => Ok(output),
-        false => Err(format!(
-            "{name}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )),
+    if output.status.success() {
+        return Ok(output);
     }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{name}: {said}"))
 }
 
 fn pg8000(python: &Path) -> Result<(), Failed> {
