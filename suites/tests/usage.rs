@@ -130,7 +130,7 @@ fn a_backend_is_named_in_the_environment_too() {
 )]
 #[case::one_blank_where_two_are_due(
     "transport.toml",
-    "startup                                     -",
+    "startup                 -",
     "startup -",
     "2 fields right of the arrow, and 3 are due"
 )]

@@ -228,7 +228,7 @@ impl Transport {
         let row = self.tries.row(&value, Some(engine));
         let row = self.found(&self.tries, row)?;
         let tried = self.read(row)?;
-        let due = setback(one, offers_tls, handshake, admitted);
+        let due = setback(one, offers_tls, handshake, admitted, engine);
         if tried.setback != due {
             let due = due.map_or("-", Setback::word);
             let what =
@@ -304,6 +304,10 @@ impl Transport {
             if !ADMITTED.contains(&admitted.as_str()) {
                 return Err(fail(UnknownWord::new("admission", admitted, ADMITTED)));
             }
+            if (admitted == "no") == (text == "-") {
+                let what = "who is not admitted is refused in a text, and nobody else";
+                return Err(self.file.error(row.line, what));
+            }
             if text != "-" && !self.texts.contains_key(text) {
                 return Err(fail(UnknownWord::new("text", text, self.texts.keys())));
             }
@@ -341,9 +345,18 @@ impl Transport {
 }
 
 /// What a try ends in; nothing where a session stands.
-fn setback(one: Try, offers_tls: bool, handshake: Handshake, admitted: &str) -> Option<Setback> {
-    if one == Try::Tls && !offers_tls {
-        return Some(Setback::No);
+fn setback(
+    one: Try,
+    offers_tls: bool,
+    handshake: Handshake,
+    admitted: &str,
+    engine: Version,
+) -> Option<Setback> {
+    match one {
+        Try::Tls if !offers_tls => return Some(Setback::No),
+        // It hangs up: the first server that reads a ClientHello unasked is 17.
+        Try::Direct if !offers_tls || engine.major < 17 => return Some(Setback::Handshake),
+        Try::Plaintext | Try::Tls | Try::Direct => {}
     }
     match (handshake, admitted) {
         (Handshake::Refused, _) => Some(Setback::Certificate),
