@@ -206,6 +206,18 @@ fn a_backend_is_named_in_the_environment_too() {
     "-> answers ssl-on  answers ssl-on",
     "the note `answers` is given twice"
 )]
+#[case::a_question_without_an_answer(
+    "cases/session.toml",
+    "ssl_version  *            *       -> answers version",
+    "ssl_version  *            10-17   -> answers version\nssl_version  *            18      -> -",
+    "asks, and no row answers"
+)]
+#[case::nobody_is_refused_without_a_text(
+    "transport.toml",
+    "-> no              no-entry",
+    "-> no              -",
+    "who is not admitted is refused in a text, and nobody else"
+)]
 #[case::an_answer_that_nothing_uses(
     "cases/settings.toml",
     "-> answers ssl-on",

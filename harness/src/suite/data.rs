@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Claims, DataError, Known, Page, SourceFile, Suite, Transport, Verifier,
+    Claims, DataError, Known, OutcomeClass, Page, SourceFile, Suite, Transport, Verifier,
     case::{Case, Expectation},
     coverage::Coverage,
     cross::cross,
@@ -133,6 +133,14 @@ impl Data {
                             case.id
                         ),
                     });
+                }
+                if let Expectation::See(expected) = &expectation
+                    && case.question().is_some()
+                    && !matches!(expected.class, OutcomeClass::Refused(_))
+                    && expected.answers.is_none()
+                {
+                    let what = format!("the cell {}@{engine} asks, and no row answers", case.id);
+                    return Err(case.suite.file.error(case.play().line, what));
                 }
                 let played = matches!(expectation, Expectation::See(_));
                 coverage.count(&case.id, &seen, played)?;
