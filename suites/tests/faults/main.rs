@@ -300,7 +300,11 @@ fn a_known_divergence_is_known_only_as_recorded(
 ) {
     // The row is made wrong, so that what the server does diverges from it.
     let data = with_known(NOTLS, seen, |text| {
-        with_row(text, "plaintext * * no *", "plaintext  startup  -")
+        with_row(
+            text,
+            "plaintext * * no *",
+            "refused authorise hba 28000  startup  28000",
+        )
     });
     let id = NOTLS;
     let (_, results, summary) = play(&data, &[id], |_| true, Plant::default());
